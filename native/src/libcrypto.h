@@ -1,0 +1,49 @@
+// The few libcrypto functions that this package calls, found in the running process at run time.
+// No OpenSSL headers: the prototypes stand here. Source: EVP_EncryptInit(3), EVP_PKEY_derive(3), EVP_PKEY_new(3).
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+// OpenSSL's own types, never looked into.
+struct evp_cipher_ctx_st;
+struct evp_cipher_st;
+struct evp_pkey_st;
+struct evp_pkey_ctx_st;
+struct engine_st;
+
+namespace tuntap {
+
+struct Libcrypto {
+  const evp_cipher_st* (*chacha20Poly1305)();
+  evp_cipher_ctx_st* (*cipherContextNew)();
+  void (*cipherContextFree)(evp_cipher_ctx_st*);
+  int (*cipherInit)(evp_cipher_ctx_st*, const evp_cipher_st*, engine_st*, const unsigned char* key,
+                    const unsigned char* iv, int encrypt);
+  int (*cipherUpdate)(evp_cipher_ctx_st*, unsigned char* out, int* outLength, const unsigned char* in, int inLength);
+  int (*cipherFinal)(evp_cipher_ctx_st*, unsigned char* out, int* outLength);
+  int (*cipherControl)(evp_cipher_ctx_st*, int type, int arg, void* p);
+  void (*errorClear)();
+
+  evp_pkey_st* (*keyNewPrivate)(int type, engine_st*, const unsigned char* key, size_t length);
+  evp_pkey_st* (*keyNewPublic)(int type, engine_st*, const unsigned char* key, size_t length);
+  int (*keyGetPublic)(const evp_pkey_st*, unsigned char* out, size_t* length);
+  void (*keyFree)(evp_pkey_st*);
+  evp_pkey_ctx_st* (*keyContextNew)(evp_pkey_st*, engine_st*);
+  void (*keyContextFree)(evp_pkey_ctx_st*);
+  int (*deriveInit)(evp_pkey_ctx_st*);
+  int (*deriveSetPeer)(evp_pkey_ctx_st*, evp_pkey_st*);
+  int (*derive)(evp_pkey_ctx_st*, unsigned char* out, size_t* length);
+};
+
+// Values of <openssl/evp.h> and <openssl/obj_mac.h>; stable since 1.1.0.
+constexpr int kEvpCtrlAeadGetTag = 0x10;
+constexpr int kEvpCtrlAeadSetTag = 0x11;
+constexpr int kEvpPkeyX25519 = 1034;
+
+/// Fills `out` with the functions of the libcrypto that this process already has (Node exports its own), else of the
+/// system's libcrypto.so.3.
+/// @return whether all were found; if not, `reason` says which is missing.
+bool FindLibcrypto(Libcrypto& out, std::string& reason);
+
+}  // namespace tuntap

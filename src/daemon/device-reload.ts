@@ -1,0 +1,100 @@
+// Applies a difference to a running device in slices, so that no packet waits for a long list of peers, and puts things back when a part
+// of it fails.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { GatewayConfig } from "../config/gateway-config.js";
+import type { DeviceSnapshot, DeviceUpdate, PeerSnapshot } from "../core/device/update.js";
+import { deviceDiff } from "./config-diff.js";
+import type { Gateway } from "./gateway.js";
+
+/** Peers a slice of a snapshot: some hundred microseconds. */
+const SLICE_PEERS = 64;
+/** How long comparing and applying may hold up the event loop at a time; a new peer is an X25519 multiplication. */
+const SLICE_MS = 2;
+
+/** Drains a generator that stands still after every peer, without holding up the event loop for long. @returns its result */
+export async function inSlices<T>(work: Generator<void, T, void>): Promise<T> {
+  let began = performance.now();
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - began < SLICE_MS) continue;
+    await nextTurn();
+    began = performance.now();
+  }
+}
+
+/** What the device has now. Its keys are copies: {@link wipeDevice} them. */
+export async function snapshotDevice(gateway: Gateway): Promise<DeviceSnapshot> {
+  const peers: PeerSnapshot[] = [];
+  for (const peer of [...gateway.device.peers()]) {
+    peers.push(gateway.snapshotPeer(peer));
+    if (peers.length % SLICE_PEERS === 0) await nextTurn();
+  }
+  return { privateKey: gateway.privateKey(), listenPort: gateway.listenPort, fwmark: gateway.mark, peers };
+}
+
+/** Zeroes the keys of a snapshot. */
+export function wipeDevice(snapshot: DeviceSnapshot): void {
+  snapshot.privateKey?.fill(0);
+  for (const peer of snapshot.peers) peer.presharedKey.fill(0);
+}
+
+/** Peers of an update, slice by slice. Errors: ConfigureError; some peers may be applied by then. */
+export async function applyPeers(gateway: Gateway, update: DeviceUpdate): Promise<void> {
+  const { privateKey, peers } = update;
+  if (privateKey !== undefined) gateway.configure({ privateKey, peers: [] });
+  let began = performance.now();
+  for (const peer of peers) {
+    gateway.configure({ peers: [peer] });
+    if (performance.now() - began < SLICE_MS) continue;
+    await nextTurn();
+    began = performance.now();
+  }
+}
+
+/** Brings the device back to a snapshot. @param before  with its keys */
+export async function restoreDevice(gateway: Gateway, before: DeviceSnapshot): Promise<void> {
+  const now = await snapshotDevice(gateway);
+  try {
+    const next = configOf(before);
+    const update = await inSlices(deviceDiff({ previous: undefined, live: now, next, mark: before.fwmark }));
+    const { listenPort, fwmark } = update;
+    gateway.configure({
+      ...(listenPort === undefined ? {} : { listenPort }),
+      ...(fwmark === undefined ? {} : { fwmark }),
+      peers: [],
+    });
+    await applyPeers(gateway, update);
+  } finally {
+    wipeDevice(now);
+  }
+}
+
+/** A device as if a file had said so. */
+function configOf({ privateKey, listenPort, fwmark, peers }: DeviceSnapshot): GatewayConfig {
+  const text = { kind: "text" } as const;
+  return {
+    interfaceName: "",
+    interface: {
+      privateKey: { bytes: privateKey ?? new Uint8Array(32), origin: text },
+      addresses: [],
+      listenPort,
+      fwmark,
+      mtu: undefined,
+      dns: { servers: [], search: [] },
+      table: "off",
+      hooks: { preUp: [], postUp: [], preDown: [], postDown: [] },
+      saveConfig: false,
+    },
+    peers: peers.map((peer) => ({
+      publicKey: peer.publicKey,
+      presharedKey: { bytes: peer.presharedKey, origin: text },
+      allowedIps: peer.allowedIps,
+      endpoint: peer.endpoint === undefined ? undefined : { kind: "address", address: peer.endpoint },
+      persistentKeepaliveS: peer.persistentKeepaliveS,
+      friendlyName: undefined,
+    })),
+    daemon: { metrics: undefined, logLevel: undefined, aead: undefined, stateDirectory: undefined },
+  };
+}

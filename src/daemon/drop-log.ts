@@ -1,0 +1,101 @@
+// Tells the log what the ledger has counted since the last line: one line a reason and direction, never one a packet. What was lost
+// inside this host is worth an admin's attention; the rest is for whoever looks closer.
+
+import type { Peer } from "../core/device/peer.js";
+import type { Statistics } from "../core/device/statistics.js";
+import { DROP_REASON_COUNT, DropReason, dropReasonNames } from "../core/drop-reason.js";
+import type { DaemonLog } from "./log.js";
+
+/** A reason is told of at most so often; what comes in between is in the next line's count. */
+const QUIET_MS = 10_000;
+const NAMED_PEERS_MAX = 3;
+
+/** Lost between the tunnel interface and the socket, whatever the network does. */
+const lostInHost: ReadonlySet<number> = new Set([
+  DropReason.SocketOverflow,
+  DropReason.BatchFull,
+  DropReason.KeyMissing,
+  DropReason.TunQueueFull,
+  DropReason.TunMalformed,
+  DropReason.TunTooLarge,
+  DropReason.SealFailed,
+  DropReason.SendWouldBlock,
+  DropReason.SendNoBuffers,
+]);
+
+const directions = ["inbound", "outbound"] as const;
+type Direction = (typeof directions)[number];
+
+export class DropLog {
+  readonly #statistics: Statistics;
+  readonly #log: DaemonLog;
+  readonly #told = { inbound: new Float64Array(DROP_REASON_COUNT), outbound: new Float64Array(DROP_REASON_COUNT) };
+  readonly #toldMs = {
+    inbound: new Float64Array(DROP_REASON_COUNT).fill(Number.NEGATIVE_INFINITY),
+    outbound: new Float64Array(DROP_REASON_COUNT).fill(Number.NEGATIVE_INFINITY),
+  };
+  readonly #toldOfPeer = new WeakMap<Peer, Record<Direction, Float64Array>>();
+  #unaccountedTold = false;
+
+  constructor(statistics: Statistics, log: DaemonLog) {
+    this.#statistics = statistics;
+    this.#log = log;
+  }
+
+  /** Logs what is new. Call about once a second. @param nowMs  a clock that only goes forward */
+  tell(nowMs: number): void {
+    for (const direction of directions) {
+      const drops = this.#dropsOf(this.#statistics.ledger, direction);
+      for (let reason = 1; reason < DROP_REASON_COUNT; reason++) {
+        const packets = drops[reason] - this.#told[direction][reason];
+        if (packets > 0 && nowMs - this.#toldMs[direction][reason] >= QUIET_MS) {
+          this.#tellReason(direction, reason, packets);
+          this.#told[direction][reason] = drops[reason];
+          this.#toldMs[direction][reason] = nowMs;
+        }
+      }
+    }
+    this.#tellUnaccounted();
+  }
+
+  #tellReason(direction: Direction, reason: number, packets: number): void {
+    const isLost = lostInHost.has(reason);
+    if (!this.#log.tells(isLost ? "info" : "debug")) return;
+    const peers = this.#log.tells("debug") ? this.#peersOf(direction, reason) : [];
+    const fields = { direction, reason: dropReasonNames[reason], packets, ...(peers.length > 0 ? { peers } : {}) };
+    if (isLost) this.#log.info(fields, "packets lost in this host");
+    else this.#log.debug(fields, "packets dropped");
+  }
+
+  /** Names of the peers whose counter moved, the first few. */
+  #peersOf(direction: Direction, reason: number): string[] {
+    const names: string[] = [];
+    for (const peer of this.#statistics.peers()) {
+      const drops = this.#dropsOf(peer.statistics, direction);
+      const told = this.#toldOf(peer)[direction];
+      if (drops[reason] > told[reason] && names.length < NAMED_PEERS_MAX) names.push(this.#log.peerName(peer));
+      told[reason] = drops[reason];
+    }
+    return names;
+  }
+
+  #toldOf(peer: Peer): Record<Direction, Float64Array> {
+    let told = this.#toldOfPeer.get(peer);
+    if (told === undefined) {
+      told = { inbound: new Float64Array(DROP_REASON_COUNT), outbound: new Float64Array(DROP_REASON_COUNT) };
+      this.#toldOfPeer.set(peer, told);
+    }
+    return told;
+  }
+
+  #dropsOf(of: { inboundDrops: Float64Array; outboundDrops: Float64Array }, direction: Direction): Float64Array {
+    return direction === "inbound" ? of.inboundDrops : of.outboundDrops;
+  }
+
+  #tellUnaccounted(): void {
+    const { inboundUnaccounted: inbound, outboundUnaccounted: outbound } = this.#statistics;
+    if ((inbound === 0 && outbound === 0) || this.#unaccountedTold) return;
+    this.#unaccountedTold = true;
+    this.#log.error({ inbound, outbound }, "packets that the ledger cannot account for: a bug, please report it");
+  }
+}
