@@ -2,6 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Link } from "./link.js";
 
+/** Of every TCP load, whatever this machine's default is: BBR, say, paces itself, and would measure its pacing. */
+export const CONGESTION_CONTROL = "cubic";
+
 export interface IperfOptions {
   readonly seconds: number;
   readonly streams?: number;
@@ -30,6 +33,7 @@ export async function iperf(link: Link, options: IperfOptions): Promise<IperfRep
   try {
     await server.waitForOutput(/Server listening/);
     const words = ["iperf3", "-J", "-c", link.target, "-t", String(options.seconds)];
+    if (options.datagramBytes === undefined) words.push("-C", CONGESTION_CONTROL);
     if (options.streams !== undefined) words.push("-P", String(options.streams));
     if (options.both === true) words.push("--bidir");
     if (options.datagramBytes !== undefined) words.push("-u", "-b", "0", "-l", String(options.datagramBytes));

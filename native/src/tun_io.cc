@@ -18,7 +18,7 @@ constexpr size_t kPlainOverhead = kHeadroomBytes + (kPadToBytes - 1) + kTagBytes
 
 // After so many packets a batch is handed on: those that came first have waited long enough, and a burst of small ones
 // should not overrun the buffers at the far end.
-constexpr int kReadPackets = 256;
+constexpr int kReadPackets = 384;
 
 constexpr int kSingleSlots = 2048;  // one super-packet at any MSS above 32 bytes, for ReadPacket
 constexpr int kSingleArenaBytes = int(kMaxSuperPacketBytes) + kSingleSlots * 160;

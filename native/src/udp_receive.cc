@@ -9,10 +9,10 @@
 namespace tuntap {
 namespace {
 
-// A receive stays within the cache, large messages come few at a time and small ones many; and it makes no burst that
+// Of large messages a receive takes few and of small ones many, about half a millisecond's work; and it makes no burst that
 // overruns the buffer of whoever is to receive the packets.
-constexpr double kReceiveTargetBytes = 256 * 1024;
-constexpr double kReceiveTargetDatagrams = 256;
+constexpr double kReceiveTargetBytes = 512 * 1024;
+constexpr double kReceiveTargetDatagrams = 384;
 constexpr int kReceiveMessagesMin = 4;
 constexpr int kMessageBytes = 65536;
 constexpr size_t kAlignBytes = 64;  // a cache line

@@ -16,9 +16,12 @@ import { LOOP_BOUNDS_MS, type LoopStatistics } from "../core/device/loop-statist
 import type { Network } from "./network.js";
 
 /** Batches each way before timers and everybody else get their turn. */
-const BATCHES_PER_TURN = 8;
-/** A run takes at most 64 packets; one kernel message at most 64 KiB. */
-const OUTBOUND_SIZE = { slots: 2_048, runs: 2_048, endpoints: 0, arenaBytes: 1 << 18 } as const;
+const BATCHES_PER_TURN = 4;
+/**
+ * A run takes at most 64 packets; one kernel message at most 64 KiB. A batch of bulk takes half a millisecond: the larger it is, the
+ * seldomer do both ends of a path go to sleep and wake each other.
+ */
+const OUTBOUND_SIZE = { slots: 2_048, runs: 2_048, endpoints: 0, arenaBytes: 1 << 19 } as const;
 const INBOUND_MESSAGES = 64;
 const INBOUND_SIZE = {
   slots: 4_096,
