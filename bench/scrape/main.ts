@@ -137,7 +137,7 @@ async function publish(out: string | undefined, seconds: number, samples: readon
   const lines = [
     formatMachine(setting),
     `longhaul: ${setting.commit.hash}${setting.commit.dirty ? " and changes" : ""}`,
-    `${shares.length} rounds of one TCP stream, ${seconds} s each way of measuring; shares are taken inside a round.`,
+    `${shares.length} rounds, each ${seconds} s of one TCP stream with scrapers and ${seconds} s without; shares are taken inside a round.`,
     "",
     formatTable([
       ["", "median", "least", "most"],
@@ -146,6 +146,10 @@ async function publish(out: string | undefined, seconds: number, samples: readon
       row(
         "one scrape under load, ms",
         scrapes.map(({ ms }) => ms),
+      ),
+      row(
+        "share of the rate without, %",
+        shares.map((one) => 100 * one),
       ),
     ]),
     "",
