@@ -117,7 +117,8 @@ class Round {
         }
       }
     } finally {
-      for (const lab of labs) await lab.close();
+      // What does not go is no reason to lose the hours that are still to come.
+      for (const lab of labs) await lab.close().catch((error: unknown) => this.#progress.note(reason(error)));
     }
     return this.#samples;
   }
