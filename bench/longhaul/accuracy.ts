@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab } from "../../src/demo/lab.js";
 import { formatNumber, formatTable } from "../support/table.js";
 import { unaccounted } from "./direction.js";
-import { EmulatedLab, realTime } from "./emulated-lab.js";
+import { EmulatedLab, realTimeNode } from "./emulated-lab.js";
 import { scenario } from "./scenarios.js";
 import { linkSetting } from "./setting.js";
 
@@ -112,7 +112,7 @@ async function checkImpairments(add: (lab: Lab) => void): Promise<Row[]> {
   const lab = new EmulatedLab(linkSetting(SETTING), 1);
   try {
     const { left, right, cable } = await startLink(lab, add);
-    const node = [...(await realTime()), process.execPath]; // they look at the clock: they may not wait to do so
+    const node = await realTimeNode(); // they look at the clock: they may not wait to do so
     const receiver = right.start([...node, "-e", RECEIVER]);
     await receiver.waitForOutput(/^ready$/m);
     await left.run([...node, "-e", SENDER], { timeoutMs: 120_000 });

@@ -9,6 +9,11 @@ import { type LinkSetting, settingToJson } from "./setting.js";
 /** The compiled program: `npm run bench:longhaul` builds it. */
 const EMULATOR = join(root, "dist-bench/bench/longhaul/emulator-main.js");
 const START_MS = 20_000;
+/**
+ * V8's main thread asks again and again whether its helpers are done with a collection. In real time it keeps the processor
+ * from them meanwhile, and from everybody else, for ever: there may be no helpers.
+ */
+const NO_HELPERS = ["--single-threaded-gc", "--no-memory-reducer"];
 
 /** A running emulator. */
 export class EmulatedCable {
@@ -60,7 +65,7 @@ export class EmulatedLab extends Lab {
       seed: this.#seed,
       mtu,
     };
-    const program = new Program([...(await realTime()), process.execPath, EMULATOR, JSON.stringify(options)]);
+    const program = new Program([...(await realTimeNode()), EMULATOR, JSON.stringify(options)]);
     await program.waitForOutput(/^ready$/m, START_MS);
     this.cables.push(new EmulatedCable(program));
     for (const { host } of [left, right]) {
@@ -74,14 +79,14 @@ export class EmulatedLab extends Lab {
   }
 }
 
-/** The start of a command line that lets a program run before others: a link does not wait for what it joins. */
-export async function realTime(): Promise<readonly string[]> {
-  const words = ["chrt", "--fifo", "1"];
+/** Node, and in front of it what lets it run before others where that may be: a link does not wait for what it joins. */
+export async function realTimeNode(): Promise<readonly string[]> {
+  const words = ["chrt", "--rr", "1"]; // not --fifo: threads of one process may wait for each other
   const mayHave = await tryCommand([...words, "true"]).then(
     ({ status }) => status === 0,
     () => false,
   );
-  return mayHave ? words : [];
+  return [...(mayHave ? words : []), process.execPath, ...NO_HELPERS];
 }
 
 function namespaceOf(host: Host): string {

@@ -9,7 +9,7 @@ import { makeTunnels, tunnelNames } from "../macro/tunnels.js";
 import { parseCount, parseNames } from "../support/arguments.js";
 import { Cleanup } from "../support/cleanup.js";
 import { formatDuration, Progress } from "../support/progress.js";
-import { describeSetting, formatMachine, saveResult } from "../support/result.js";
+import { describeSetting, formatMachine, type Setting, saveResult } from "../support/result.js";
 import { requireBuild, root } from "../support/root.js";
 import { checkAccuracy } from "./accuracy.js";
 import { renderHtml } from "./html.js";
@@ -33,7 +33,8 @@ export const LONGHAUL_USAGE = `usage: npm run bench:longhaul -- [OPTION]…
   --rounds N         rounds, of which medians are taken (3)
   --seconds S        length of one load (20)
   --seed N           of the links' randomness (1)
-  --out FILE         where the JSON goes (bench/results/DATE-COMMIT-longhaul.json); the report lies beside it, as .html
+  --out FILE         where the JSON goes (bench/results/DATE-COMMIT-longhaul.json), anew after every round; the report
+                     lies beside it, as .html
   --estimate         only says how long it would take
   --check            only measures whether the emulator does what it is set to: about half a minute
   --render FILE      measures nothing: makes the report anew from a JSON
@@ -75,10 +76,16 @@ export async function longhaul(words: string[]): Promise<number> {
     for (const line of absent) process.stderr.write(`not measured: ${line}\n`);
     process.stderr.write(`this will take about ${formatDuration(estimateS(plan))}\n`);
     if (options.estimate) return 0;
+    const run: Run = { plan, absent, setting: await describeSetting(), versions: await versionsOf(plan) };
     progress.current = new Progress(estimateS(plan));
-    const samples = await runPlan(plan, progress.current, (lab) => cleanup.add(() => lab.close()));
+    const samples = await runPlan(
+      plan,
+      progress.current,
+      (lab) => cleanup.add(() => lab.close()),
+      (some) => save(run, some, options.out),
+    );
     progress.current.end();
-    await publish(options, plan, absent, samples);
+    await publish(options, run, samples);
     return samples.some((sample) => sample.mbps !== undefined) ? 0 : 1;
   });
 }
@@ -134,28 +141,46 @@ async function makePlan(options: Options, directory: string): Promise<{ plan: Pl
   return { plan: { scenarios: options.scenarios.map(scenario), tunnels, loads, rounds, seconds, seed }, absent };
 }
 
-async function publish(
-  options: Options,
-  plan: Plan,
-  absent: readonly string[],
-  samples: readonly LoadSample[],
-): Promise<void> {
-  const setting = await describeSetting();
+/** What is known before the first measurement. */
+interface Run {
+  readonly plan: Plan;
+  readonly absent: readonly string[];
+  readonly setting: Setting;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+async function versionsOf(plan: Plan): Promise<Record<string, string>> {
   const versions: Record<string, string> = { iperf3: await versionLine("iperf3", "--version") };
   for (const tunnel of plan.tunnels) {
     versions[tunnel.name] = tunnel.name === BARE ? "the bare link" : await tunnel.version();
   }
+  return versions;
+}
+
+/** Writes what there is so far: a run of hours that is cut off has not been for nothing. @returns the path, for people */
+function save(
+  { plan, absent, setting, versions }: Run,
+  samples: readonly LoadSample[],
+  out: string | undefined,
+): Promise<string> {
   const summaries = summarise(samples, plan.seconds);
-  const targets = judge(summaries, samples);
   const { rounds, seconds, seed } = plan;
-  const path = await saveResult("longhaul", options.out, setting, {
+  return saveResult("longhaul", out, setting, {
     ...{ versions, absent, rounds, seconds, seed, settleS: settleS(seconds), intervalS: INTERVAL_S },
     tcpSysctls: TCP_SYSCTLS,
     scenarios: plan.scenarios.map((one) => ({ ...one, link: JSON.parse(settingToJson(one.link)) })),
     tunnels: plan.tunnels.map(({ name }) => name),
     loads: plan.loads,
-    ...{ places, targets, summaries, samples },
+    ...{ places, targets: judge(summaries, samples), summaries, samples },
   });
+}
+
+async function publish(options: Options, run: Run, samples: readonly LoadSample[]): Promise<void> {
+  const { plan, absent, setting, versions } = run;
+  const { rounds, seconds, seed } = plan;
+  const summaries = summarise(samples, seconds);
+  const targets = judge(summaries, samples);
+  const path = await save(run, samples, options.out);
   const failures = samples.flatMap((sample) =>
     sample.error === undefined
       ? []

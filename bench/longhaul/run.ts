@@ -49,14 +49,23 @@ export function estimateS({ scenarios, tunnels, loads, rounds, seconds }: Plan):
   return scenarios.length * rounds * tunnels.length * (START_S + IDLE_S + loads.length * (seconds + AROUND_LOAD_S));
 }
 
-/** Measures. @param add  told of every lab that is made. @returns samples in the order in which they were taken */
-export async function runPlan(plan: Plan, progress: Progress, add: (lab: Lab) => void): Promise<LoadSample[]> {
+/**
+ * Measures. @param add  told of every lab that is made. @param keep  given all samples so far after every round
+ * @returns samples in the order in which they were taken
+ */
+export async function runPlan(
+  plan: Plan,
+  progress: Progress,
+  add: (lab: Lab) => void,
+  keep: (samples: readonly LoadSample[]) => Promise<unknown>,
+): Promise<LoadSample[]> {
   const samples: LoadSample[] = [];
   for (const scenario of plan.scenarios) {
     for (let round = 1; round <= plan.rounds; round++) {
       const first = (round - 1) % plan.tunnels.length;
       const tunnels = [...plan.tunnels.slice(first), ...plan.tunnels.slice(0, first)];
       samples.push(...(await new Round({ ...plan, tunnels }, scenario, round, progress, add).run()));
+      await keep(samples);
     }
   }
   return samples;
@@ -108,7 +117,8 @@ class Round {
         }
       }
     } finally {
-      for (const lab of labs) await lab.close();
+      // What does not go is no reason to lose the hours that are still to come.
+      for (const lab of labs) await lab.close().catch((error: unknown) => this.#progress.note(reason(error)));
     }
     return this.#samples;
   }

@@ -4,25 +4,25 @@
 import { readdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { parseInterfaceName } from "../config/interface-name.js";
-import { formatIpAddress } from "../config/ip-address.js";
-import { formatBase64Key } from "../config/key.js";
-import { askControl } from "../daemon/control-client.js";
-import { readDevice, readEndFacts } from "../field/end-facts.js";
+import { askControl, NotRunningError } from "../daemon/control-client.js";
+import { readEndFacts } from "../field/end-facts.js";
 import { FIELD_PORT, serveFarEnd } from "../field/far-end.js";
 import { FarEndError } from "../field/probes.js";
 import { surveyText } from "../field/survey-text.js";
-import { peerFor, takeSurvey } from "../field/take-survey.js";
+import { takeSurvey } from "../field/take-survey.js";
 import { judge } from "../field/verdict.js";
 import { hasProgram, runProgram } from "../system/program.js";
 import { SOCKET_DIRECTORY } from "../uapi/socket-file.js";
 import { readArguments } from "./arguments.js";
+import { type BenchTarget, chooseTarget } from "./bench-target.js";
 import { printData, printTalk, UsageError } from "./output.js";
+import { readAllInterfaces, readInterface } from "./read-status.js";
 
 const DEFAULTS = { seconds: 5, streams: 8 } as const;
 const SECONDS_MAX = 3_600;
 const STREAMS_MAX = 64;
 
-/** @returns the exit status: 0; 1 when the far end does not answer. Errors: UsageError; UapiError. */
+/** @returns the exit status: 0; 1 when the far end does not answer. Errors: UsageError; NotRunningError; UapiError. */
 export async function bench(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, {
     serve: { type: "boolean" },
@@ -42,14 +42,16 @@ export async function bench(args: string[]): Promise<number> {
   }
   const [word] = positionals;
   if (positionals.length !== 1 || word === undefined) {
-    throw new UsageError("bench wants one peer: its address in the tunnel, or its public key; see longhaul --help");
+    throw new UsageError(
+      "bench wants one peer: its name, its address in the tunnel, or its public key; see longhaul --help",
+    );
   }
   const [seconds, streams] = [
     readNumber("--seconds", values.seconds, DEFAULTS.seconds, SECONDS_MAX),
     readNumber("--streams", values.streams, DEFAULTS.streams, STREAMS_MAX),
   ];
   await requirePrograms();
-  const { interfaceName, address, endpointAddress } = await findPeer(word, chosen);
+  const { interfaceName, address, endpointAddress } = await findTarget(word, chosen);
   try {
     const survey = await takeSurvey({
       ...{ interfaceName, address, endpointAddress, port, seconds, streams },
@@ -110,25 +112,11 @@ async function readRefused(interfaceName: string): Promise<Readonly<Record<strin
   }
 }
 
-interface FoundPeer {
-  readonly interfaceName: string;
-  readonly address: string;
-  readonly endpointAddress: string | null;
-}
-
-/** Errors: UsageError when the word means nothing here; UapiError. */
-async function findPeer(word: string, chosen: string | undefined): Promise<FoundPeer> {
-  const isAddress = /^[\d.]+$/.test(word) || word.includes(":");
-  const interfaceName = chosen ?? (isAddress ? await interfaceTowards(word) : onlyInterface());
-  const peer = isAddress
-    ? await peerFor(interfaceName, word)
-    : (await readDevice(interfaceName)).peers.find(({ publicKey }) => formatBase64Key(publicKey) === word);
-  if (!isAddress && peer === undefined) throw new UsageError(`${interfaceName} has no peer with the key ${word}`);
-  const host = peer?.allowedIps.find(({ bytes, length }) => length === bytes.length * 8);
-  const address = isAddress ? word : host && formatIpAddress(host.bytes);
-  if (address === undefined)
-    throw new UsageError("that peer has no address of its own in AllowedIPs: name its address");
-  return { interfaceName, address, endpointAddress: peer?.endpoint ? formatIpAddress(peer.endpoint.bytes) : null };
+/** Errors: UsageError when the word means nothing here; NotRunningError. */
+async function findTarget(word: string, chosen: string | undefined): Promise<BenchTarget> {
+  const documents = chosen === undefined ? await readAllInterfaces() : [await readInterface(chosen)];
+  if (documents.length === 0) throw new NotRunningError("no daemon runs here: longhaul up NAME starts one");
+  return chooseTarget(documents, word, async (address) => chosen ?? interfaceTowards(address));
 }
 
 async function interfaceTowards(address: string): Promise<string> {

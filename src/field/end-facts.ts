@@ -84,7 +84,7 @@ export async function readEndFacts(
 }
 
 /** The daemon's state, without its key. Errors: UapiError. */
-export async function readDevice(interfaceName: string): Promise<DeviceSnapshot> {
+async function readDevice(interfaceName: string): Promise<DeviceSnapshot> {
   const device = await getDevice(socketPath(interfaceName));
   device.privateKey?.fill(0);
   for (const peer of device.peers) peer.presharedKey.fill(0);

@@ -1,9 +1,7 @@
 // The order of `longhaul bench`: what is asked first, what is measured next. About half a minute.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { formatIpAddress } from "../config/ip-address.js";
-import type { PeerSnapshot } from "../core/device/update.js";
-import { type EndFacts, readDevice } from "./end-facts.js";
+import type { EndFacts } from "./end-facts.js";
 import { askFarEnd } from "./far-end.js";
 import { datagramLoss, FarEndError, longestPacket, type Pings, ping, tcp } from "./probes.js";
 import { type DirectionSurvey, type HostLoad, loadBetween, type Survey } from "./survey.js";
@@ -131,12 +129,4 @@ async function measureUnderlay(options: SurveyOptions, backward: boolean): Promi
     );
     return null;
   }
-}
-
-/** @returns the peer that the interface sends packets for `address` to */
-export async function peerFor(interfaceName: string, address: string): Promise<PeerSnapshot | undefined> {
-  const { peers } = await readDevice(interfaceName);
-  return peers.find(({ allowedIps }) =>
-    allowedIps.some(({ bytes, length }) => length === bytes.length * 8 && formatIpAddress(bytes) === address),
-  );
 }

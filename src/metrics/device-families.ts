@@ -294,13 +294,18 @@ function histogram(
     let count = 0;
     for (let i = 0; i < buckets.length; i++) {
       count += buckets[i];
-      const le = i < LOOP_BOUNDS_MS.length ? String(LOOP_BOUNDS_MS[i] / 1_000) : "+Inf";
+      const le = i < LOOP_BOUNDS_MS.length ? floatText(LOOP_BOUNDS_MS[i] / 1_000) : "+Inf";
       samples.push({ labels: { le }, value: count, suffix: "_bucket" });
     }
     samples.push({ labels: {}, value: loop.cells[countCell + 1] / 1_000, suffix: "_sum" });
     samples.push({ labels: {}, value: count, suffix: "_count" });
     return samples;
   });
+}
+
+/** `0.25`, `1.0`: a label is text, and both formats have one text for a number. Source: OpenMetrics 1.0, "Canonical Numbers". */
+function floatText(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }
 
 function one(value: number, labels: LabelValues = {}): Sample {

@@ -191,6 +191,27 @@ describe("the status page", requireTools(["ip", "wg", "ping", "chromium"]), () =
     await context.close();
   });
 
+  test("a name is text, whatever is in it, and a new one shows everywhere", async () => {
+    const { page, wrong, context } = await open();
+    const name = `</script><img src=x onerror="document.title='taken'"> 'Bü"ro' & <b id=injected> \u202e🏢`;
+    await page.evaluate(`{
+      const real = window.fetch;
+      window.fetch = async (...asked) => {
+        const text = await (await real(...asked)).text();
+        return new Response(text.replaceAll('"Berlin"', ${JSON.stringify(JSON.stringify(name))}));
+      };
+    }`);
+    await eventually("the name shows", () => card(page, name).isVisible(), 30_000);
+    expect(await page.locator("#injected, .peer img").count()).toBe(0);
+    expect(await page.title()).not.toContain("taken");
+    for (const text of [`Numbers of ${name}`, `Charts of ${name}`, `Charts of ${name} as a table`]) {
+      expect(await page.getByText(text, { exact: true }).count(), text).toBe(1);
+    }
+    expect(await page.getByText("Berlin").count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   test.each(looks)("$name: accessible, nothing sticks out sideways", async (look) => {
     const { page, context } = await open(look);
     await page.evaluate("for (const one of document.querySelectorAll('.peer details')) one.open = true");

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { FlowCell } from "../../src/core/device/ledger.js";
 import { createStatusServer, type HttpServerOptions, hostWithoutPort } from "../../src/metrics/http-server.js";
 import { formatListenAddress, Listeners } from "../../src/metrics/listeners.js";
 import { pagePolicy } from "../../src/metrics/page-file.js";
@@ -86,6 +87,17 @@ test("not ready: 503 and why", async () => {
   expect([answer.status, JSON.parse(answer.text)]).toEqual([
     503,
     { status: "not ready", reasons: ["the interface is down"] },
+  ]);
+});
+
+test("healthy, with what is worth a look: packets that nothing accounts for", async () => {
+  const source = await testSource(0);
+  const port = await start({ routes: statusRoutes(source) });
+  source.statistics.ledger.flow[FlowCell.OutboundPackets] += 1;
+  const answer = await ask(port, "/healthz");
+  expect([answer.status, JSON.parse(answer.text)]).toEqual([
+    200,
+    { status: "ok", reasons: ["packets are unaccounted for: a bug worth reporting"] },
   ]);
 });
 

@@ -1,6 +1,6 @@
 // The link emulator on real devices: what the kernel says it sent and got is what the emulator's ledger says, to the
 // packet. Times are not asserted: machines stall.
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -141,6 +141,30 @@ describe("the link emulator", requireTools(["ip", "ping"]), () => {
       expect(sample.link.unaccounted).toBe(0);
       expect(sample.drops.lab).toBe(0);
       expect(readFileSync(join(directory, "result.html"), "utf8")).toContain("uPlot");
+      expect(readdirSync(directory).sort()).toEqual(["result.html", "result.json"]);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  test("a bench that is cut off leaves what it measured", requireTools(["iperf3", "wg"]), async () => {
+    const directory = mkdtempSync(join(tmpdir(), "longhaul-lab-test-"));
+    try {
+      const out = join(directory, "result.json");
+      const main = join(root, "dist-bench/bench/main.js");
+      const options = ["--scenarios", "dsl", "--only", "none", "--loads", "cubic1", "--rounds", "9", "--seconds", "1"];
+      const bench = spawn(process.execPath, [main, "longhaul", ...options, "--out", out], {
+        env: { ...process.env, TMPDIR: directory },
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+      bench.stderr.setEncoding("utf8").on("data", (text: string) => {
+        if (text.includes("round 2 of 9")) bench.kill("SIGTERM");
+      });
+      expect(await new Promise((resolve) => bench.on("exit", resolve))).toBe(143);
+      const { samples } = JSON.parse(readFileSync(out, "utf8"));
+      const load = { scenario: "dsl", round: 1, load: "cubic1", tunnel: "none", mbps: expect.any(Number) };
+      expect(samples).toEqual([expect.objectContaining({ load: "idle" }), expect.objectContaining(load)]);
+      await run(process.execPath, [main, "longhaul", "--render", out]);
       expect(readdirSync(directory).sort()).toEqual(["result.html", "result.json"]);
     } finally {
       rmSync(directory, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 // What a peer did while the page was open: throughput, loss and round-trip time, ten minutes of them, as charts and as a table.
 
 import uPlot from "uplot";
-import { make, setRows } from "./elements.js";
+import { make, setRows, setText } from "./elements.js";
 import { millisecondsText, percentText, rateText } from "./quantities.js";
 
 const SAMPLES_MAX = 300;
@@ -42,9 +42,11 @@ export class History {
   #element;
   #table;
   #figures = [];
+  #summary = make("summary");
+  #tableSummary = make("summary");
 
   /** @param isOpen  whether the charts show from the start */
-  constructor(name, isOpen) {
+  constructor(isOpen) {
     const figures = make("div", { class: "charts" });
     for (const { title } of charts) {
       const chart = make("div", { role: "img", "aria-label": title });
@@ -56,10 +58,10 @@ export class History {
     this.#table = make(
       "details",
       {},
-      make("summary", {}, `Charts of ${name} as a table`),
+      this.#tableSummary,
       make("table", {}, make("thead", {}, make("tr", {}, ...head)), body),
     );
-    this.#element = make("details", {}, make("summary", {}, `Charts of ${name}`), figures, this.#table);
+    this.#element = make("details", {}, this.#summary, figures, this.#table);
     this.#element.open = isOpen;
     for (const details of [this.#element, this.#table]) details.addEventListener("toggle", () => this.draw());
     new ResizeObserver(() => this.#resize()).observe(figures);
@@ -70,6 +72,8 @@ export class History {
   }
 
   add(nowMs, peer) {
+    setText(this.#summary, `Charts of ${peer.name}`);
+    setText(this.#tableSummary, `Charts of ${peer.name} as a table`);
     const now = nowMs / 1_000;
     if (this.#times.length > 0 && now - this.#times.at(-1) > GAP_S) this.#push(now - 1, () => null);
     this.#push(now, (line) => line.value(peer));

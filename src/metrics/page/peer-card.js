@@ -10,20 +10,20 @@ export class PeerCard {
   #state = make("span", { class: "state" });
   #sentence = make("p", { class: "sentence" });
   #key = make("p", { class: "key" });
+  #summary = make("summary");
   #terms = make("dl");
   #history;
 
   /** @param showsCharts  from the start */
   constructor(peer, showsCharts) {
-    this.#history = new History(peer.name, showsCharts);
-    const numbers = make("details", {}, make("summary", {}, `Numbers of ${peer.name}`), this.#terms);
+    this.#history = new History(showsCharts);
     this.#element.dataset.key = peer.publicKey;
     this.#element.append(
       make("h3", {}, this.#name, this.#state),
       this.#sentence,
       this.#key,
       this.#history.element,
-      numbers,
+      make("details", {}, this.#summary, this.#terms),
     );
   }
 
@@ -39,7 +39,8 @@ export class PeerCard {
     const { state, sentence } = peer.diagnosis;
     this.#element.dataset.state = state;
     this.#state.dataset.state = state;
-    setText(this.#name, peer.name);
+    setText(this.#name, peer.name); // a reload may have changed it
+    setText(this.#summary, `Numbers of ${peer.name}`);
     setText(this.#state, state);
     setText(this.#sentence, sentence);
     const more = peer.allowedIpCount > 3 ? ` and ${peer.allowedIpCount - 3} more` : "";
