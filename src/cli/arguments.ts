@@ -1,6 +1,7 @@
 // Command lines by node:util parseArgs, with its errors as usage errors.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { suggest } from "../config/suggest.js";
 import { UsageError } from "./output.js";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
@@ -16,9 +17,16 @@ export function readArguments<T extends Options>(args: string[], options: T): Ar
     if (!String((error as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS")) {
       throw error;
     }
-    const [sentence] = (error as Error).message.split(". ");
-    throw new UsageError(`${sentence}; see longhaul --help`);
+    const [sentence = ""] = (error as Error).message.split(". ");
+    throw new UsageError(`${sentence}; ${cureOf(sentence, [...Object.keys(options), "help"])}`);
   }
+}
+
+/** @param sentence  of parseArgs. @param names  of the options there are */
+function cureOf(sentence: string, names: readonly string[]): string {
+  const unknown = /^Unknown option '--([^']+)'/.exec(sentence)?.[1];
+  const meant = unknown === undefined ? undefined : suggest(unknown, names);
+  return meant === undefined ? "see longhaul --help" : `did you mean --${meant}?`;
 }
 
 /** Errors: UsageError when there are any. */

@@ -20,7 +20,8 @@ export async function runInterface(args: string[]): Promise<number> {
     metrics: { type: "string", multiple: true },
   });
   if (positionals.length !== 1) {
-    throw new UsageError(`one interface name, not ${positionals.length}; see longhaul --help`);
+    const order = positionals.length > 1 && args[0]?.startsWith("-") ? "; options of a subcommand stand behind it" : "";
+    throw new UsageError(`one interface name, not ${positionals.length}${order}; see longhaul --help`);
   }
   const aead = readAead(values.aead ?? "auto");
   const chosenLevel = values["log-level"] === undefined ? undefined : readLogLevel(values["log-level"]);

@@ -60,6 +60,10 @@ async function dispatch(args: string[]): Promise<number> {
     printData(versionText());
     return 0;
   }
+  if (word === "help" || word === "version") {
+    printData(word === "help" ? helpText : versionText());
+    return 0;
+  }
   if (Object.hasOwn(subcommands, word)) {
     const subcommand = await subcommands[word]();
     return subcommand(args.slice(1));

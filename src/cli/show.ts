@@ -59,7 +59,11 @@ async function readWanted(word: string): Promise<ShownDocument[]> {
 /** As wg(8): names on one line. */
 function showNames(json: boolean): number {
   const names = listInterfaces();
-  printData(json ? `${JSON.stringify({ schema: STATUS_SCHEMA, interfaces: names })}\n` : `${names.join(" ")}\n`);
+  printData(
+    json
+      ? `${JSON.stringify({ schema: STATUS_SCHEMA, interfaces: names })}\n`
+      : names.map((name, i) => `${name}${i + 1 < names.length ? " " : "\n"}`).join(""),
+  );
   return 0;
 }
 

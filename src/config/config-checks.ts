@@ -104,7 +104,7 @@ interface OwnKeys {
 }
 
 function ownKeys(draft: ConfigDraft): OwnKeys | undefined {
-  const privateKey = draft.privateKey?.value.bytes;
+  const privateKey = draft.privateKey?.value.origin.kind === "hook" ? undefined : draft.privateKey?.value.bytes;
   return privateKey && { publicKey: hexOf(derivePublicKey(privateKey)), privateKey };
 }
 

@@ -22,8 +22,8 @@ const FRIENDLY_NAME_LENGTH_MAX = 128;
 /** Characters of a key that are too many to be shown. */
 const FRAGMENT_LENGTH = 12;
 const pathKeys: ReadonlySet<string> = new Set(["PrivateKeyFile", "PresharedKeyFile", "StateDirectory"]);
-/** Settings of wg-quick(8) that say nothing when nothing stands behind the equals sign. */
-const emptyOwner = "wg-quick";
+/** Of wg(8) this one alone, and all of wg-quick(8), say nothing when nothing stands behind the equals sign. */
+const mayBeEmpty = ({ name, owner }: ConfigKey): boolean => owner === "wg-quick" || name === "AllowedIPs";
 
 export class ConfigReader {
   readonly #draft: ConfigDraft;
@@ -168,8 +168,9 @@ export class ConfigReader {
     }
   }
 
-  #readEmpty({ name, owner }: ConfigKey, key: Span): void {
-    if (owner === emptyOwner) {
+  #readEmpty(known: ConfigKey, key: Span): void {
+    const { name } = known;
+    if (mayBeEmpty(known)) {
       this.#draft.warnings.push(key.problem(`${name} has no value and says nothing; write one, or leave it out`));
     } else {
       this.#draft.errors.push(key.problem(`${name} has no value; write one, or leave it out`));

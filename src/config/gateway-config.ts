@@ -19,7 +19,9 @@ export type KeyOrigin =
   /** `PrivateKeyFile =` or `PresharedKeyFile =`. */
   | { readonly kind: "file"; readonly path: string }
   /** A systemd credential. */
-  | { readonly kind: "credential"; readonly name: string };
+  | { readonly kind: "credential"; readonly name: string }
+  /** A hook of the file hands it to wg(8): whoever runs the file has zeros, and leaves the device's own alone. */
+  | { readonly kind: "hook" };
 
 export interface SecretKey {
   /** 32 bytes; {@link wipeKeys} zeroes them. */
@@ -43,6 +45,11 @@ export interface HookConfig {
   readonly postUp: readonly string[];
   readonly preDown: readonly string[];
   readonly postDown: readonly string[];
+}
+
+/** Whether a hook hands the interface its private key. */
+export function givesPrivateKey(hook: string): boolean {
+  return /\bwg\s+set\s.*\sprivate-key\s/.test(hook);
 }
 
 export interface InterfaceConfig {
@@ -99,8 +106,9 @@ export interface DaemonConfig {
  * Keys are the config's own bytes, so apply it before {@link wipeKeys}.
  */
 export function deviceUpdateOf(config: GatewayConfig): DeviceUpdate {
+  const { privateKey } = config.interface;
   return {
-    privateKey: config.interface.privateKey.bytes,
+    ...(privateKey.origin.kind === "hook" ? {} : { privateKey: privateKey.bytes }),
     listenPort: config.interface.listenPort ?? 0,
     fwmark: config.interface.fwmark ?? 0,
     replacePeers: true,

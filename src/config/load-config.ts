@@ -18,7 +18,7 @@ import type { ConfigPath } from "./config-path.js";
 import { ConfigFileError, type ConfigProblem, inFileOrder } from "./config-problem.js";
 import { ConfigReader } from "./config-reader.js";
 import { ConfigError } from "./errors.js";
-import type { GatewayConfig, PeerConfig, SecretKey } from "./gateway-config.js";
+import { type GatewayConfig, givesPrivateKey, type PeerConfig, type SecretKey } from "./gateway-config.js";
 import { findInterfaceIndex, findLocalNetworks, findRoutingTable } from "./host-facts.js";
 import { privateKeyCredential, readCredential } from "./key-source.js";
 
@@ -133,6 +133,7 @@ class ConfigWork {
       yield;
     }
     useCredential(this.#draft, this.#around);
+    useHook(this.#draft);
     if (this.#keyIsOptional) this.#draft.privateKeyFailed ||= this.#draft.privateKey === undefined;
     yield* checkDraft(this.#draft, this.#around);
     this.#checkMode();
@@ -178,6 +179,14 @@ function useCredential(draft: ConfigDraft, { interfaceName, keys }: ConfigSurrou
     draft.privateKeyFailed = true;
     draft.errors.push(draft.section.problem(error.message));
   }
+}
+
+/** `PostUp = wg set %i private-key <(pass hq)`, as wg-quick(8) shows it: the key comes by a hook, and is not missed. */
+function useHook(draft: ConfigDraft): void {
+  if (draft.privateKey !== undefined || draft.privateKeyFailed || draft.section === undefined) return;
+  const { preUp, postUp } = draft.hooks;
+  if (![...preUp, ...postUp].some(givesPrivateKey)) return;
+  draft.privateKey = { value: { bytes: new Uint8Array(32), origin: { kind: "hook" } }, span: draft.section };
 }
 
 function configOf(draft: ConfigDraft, peers: readonly PeerConfig[], interfaceName: string): GatewayConfig {

@@ -97,6 +97,7 @@ class InterfaceMerge {
   #mergeKey(): void {
     const { privateKey } = this.#running.device;
     const inFile = this.#config?.interface.privateKey;
+    if (inFile?.origin.kind === "hook") return;
     if (privateKey === undefined || (inFile !== undefined && timingSafeEqual(inFile.bytes, privateKey))) return;
     const encoded = encodeBase64Key(privateKey);
     this.#scratch.push(encoded);

@@ -32,7 +32,8 @@ export function* deviceDiff(input: DiffInput): Generator<void, DeviceUpdate, voi
   const { previous, live, next, mark } = input;
   const update: DeviceUpdate = { peers: [] };
   const { privateKey, listenPort } = next.interface;
-  if (!sameKey(live.privateKey ?? NO_KEY, privateKey.bytes)) update.privateKey = privateKey.bytes;
+  const isOurs = privateKey.origin.kind !== "hook";
+  if (isOurs && !sameKey(live.privateKey ?? NO_KEY, privateKey.bytes)) update.privateKey = privateKey.bytes;
   const wasChosen = (previous?.interface.listenPort ?? 0) !== 0;
   if ((listenPort ?? 0) !== 0 ? listenPort !== live.listenPort : wasChosen) update.listenPort = listenPort ?? 0;
   if (mark !== live.fwmark) update.fwmark = mark;

@@ -91,8 +91,10 @@ class ServiceRun {
         },
       }),
     );
-    await manager.started(gateway);
+    const { keyComesByHook } = this.#service;
+    if (!keyComesByHook) await manager.started(gateway);
     await this.#service.configure((change) => this.#tell(change));
+    if (keyComesByHook) await manager.started(gateway);
     this.#isConfigured = true;
     await this.#tellMetrics();
     if (this.#ending.reason !== undefined) throw new Error(`ended before it was up: ${this.#ending.reason}`);

@@ -94,10 +94,11 @@ async function runningState(
 function checkMerged(merged: Buffer, where: ConfigPath, { device }: RunningState): void {
   const { config } = parse(merged, where);
   try {
-    const privateKey = device.privateKey ?? config.interface.privateKey.bytes;
+    const inFile = config.interface.privateKey;
+    const privateKey = inFile.origin.kind === "hook" ? inFile.bytes : (device.privateKey ?? inFile.bytes);
     const byKey = new Map(device.peers.map((peer) => [formatBase64Key(peer.publicKey), peer]));
     const same =
-      timingSafeEqual(config.interface.privateKey.bytes, privateKey) &&
+      timingSafeEqual(inFile.bytes, privateKey) &&
       config.peers.length === byKey.size &&
       config.peers.every((peer) => {
         const now = byKey.get(formatBase64Key(peer.publicKey));

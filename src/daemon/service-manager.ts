@@ -15,7 +15,7 @@ export interface InheritedDescriptors {
 export interface ServiceManager {
   /** Asked once, before the interface is made. */
   inherited(): InheritedDescriptors;
-  /** The interface exists; it has keys and peers, but no address yet unless it was inherited. */
+  /** The interface exists, with keys and peers. */
   started(gateway: Gateway): Promise<void>;
   /** Addresses, routes and hooks are done. */
   ready(): void;

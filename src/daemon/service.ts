@@ -1,7 +1,7 @@
 // One interface as a file says it: up with addresses, routes, name servers and hooks, changed by reloads, and down again with nothing left
 // behind. Its callers are a signal, the control socket and the service manager; none of them is known here.
 
-import { deviceUpdateOf, type GatewayConfig, wipeKeys } from "../config/gateway-config.js";
+import { deviceUpdateOf, type GatewayConfig, givesPrivateKey, wipeKeys } from "../config/gateway-config.js";
 import type { DeviceSnapshot, DeviceUpdate } from "../core/device/update.js";
 import { type HookMoment, hookText, runHooks } from "../system/hooks.js";
 import { InterfaceNetwork } from "../system/interface-network.js";
@@ -48,6 +48,11 @@ export class Service {
   /** Whether it goes on with the interface of the last run, in which packets wait already. */
   get inherits(): boolean {
     return this.#inherited.tunFds.length > 0;
+  }
+
+  /** Whether configure() makes it able to shake hands, and open() not yet. */
+  get keyComesByHook(): boolean {
+    return this.#config.interface.privateKey.origin.kind === "hook";
   }
 
   /** The file in force; its keys are wiped. */
@@ -103,12 +108,20 @@ export class Service {
     const wanted = await wantedNetwork(config, this.#network.state, []);
     const mark = markFor(config, wanted);
     if (mark !== gateway.mark) gateway.configure({ fwmark: mark, peers: [] });
-    const runsHooks = !(this.inherits && this.#network.isComplete);
-    if (runsHooks) await this.#runHooks("PreUp", config.interface.hooks.preUp);
+    const { preUp, postUp } = this.#hooksOfStart();
+    await this.#runHooks("PreUp", preUp);
     tell(await this.#network.apply(wanted));
     gateway.expectListening();
-    if (runsHooks) await this.#runHooks("PostUp", config.interface.hooks.postUp);
+    await this.#runHooks("PostUp", postUp);
     await this.#network.complete();
+  }
+
+  /** One that goes on with an interface runs none, but those that bring the private key, which was not handed over. */
+  #hooksOfStart(): Pick<GatewayConfig["interface"]["hooks"], "preUp" | "postUp"> {
+    const { preUp, postUp } = this.#config.interface.hooks;
+    if (!this.inherits || !this.#network.isComplete) return { preUp, postUp };
+    const isNeeded = (hook: string): boolean => this.keyComesByHook && givesPrivateKey(hook);
+    return { preUp: preUp.filter(isNeeded), postUp: postUp.filter(isNeeded) };
   }
 
   /** A default route into the tunnel may cut off the name server that the peer's name is found by, so the name comes first. */

@@ -192,24 +192,27 @@ describe("talk", () => {
     expect(stdout).toContain(`Node.js ${process.versions.node}, Linux `);
   });
 
-  test.each([["--help"], ["-h"], ["genkey", "--help"], ["-f", "wg0", "--help"]])("%s … helps on stdout", (...args) => {
-    const { status, stdout, stderr } = cli.run(args.filter((arg) => arg !== undefined));
-    expect([status, stderr]).toEqual([0, ""]);
-    for (const word of [
-      "IFNAME",
-      "genkey",
-      "genpsk",
-      "pubkey",
-      "--foreground",
-      "--aead",
-      "--log-level",
-      "LOG_LEVEL",
-      "Examples:",
-    ]) {
-      expect(stdout).toContain(word);
-    }
-    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
-  });
+  test.each([["--help"], ["-h"], ["help"], ["help", "up"], ["genkey", "--help"], ["-f", "wg0", "--help"]])(
+    "%s … helps on stdout",
+    (...args) => {
+      const { status, stdout, stderr } = cli.run(args.filter((arg) => arg !== undefined));
+      expect([status, stderr]).toEqual([0, ""]);
+      for (const word of [
+        "IFNAME",
+        "genkey",
+        "genpsk",
+        "pubkey",
+        "--foreground",
+        "--aead",
+        "--log-level",
+        "LOG_LEVEL",
+        "Examples:",
+      ]) {
+        expect(stdout).toContain(word);
+      }
+      expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
+    },
+  );
 
   test.each<[args: string[], status: number, stderr: RegExp]>([
     [[], 2, /^longhaul: an interface name or a subcommand is missing; see longhaul --help\n$/],
@@ -230,6 +233,9 @@ describe("talk", () => {
     ],
     [["save", "no-such-if"], 1, /^longhaul: there is no \/etc\/longhaul\/no-such-if\.conf and no \/etc\/wireguard/],
     [["--frobnicate", "wg0"], 2, /^longhaul: Unknown option '--frobnicate'; see longhaul --help\n$/],
+    [["up", "--dryrun", "hq"], 2, /^longhaul: Unknown option '--dryrun'; did you mean --dry-run\?\n$/],
+    [["show", "--josn"], 2, /^longhaul: Unknown option '--josn'; did you mean --json\?\n$/],
+    [["--log-level", "debug", "up", "hq"], 2, /not 2; options of a subcommand stand behind it; see longhaul --help\n$/],
     [["wg0", "wg1"], 2, /^longhaul: one interface name, not 2; see longhaul --help\n$/],
     [["-f"], 2, /one interface name, not 0/],
     [["--aead", "rot13", "wg0"], 2, /--aead "rot13"; write one of auto, ipsec-mb, openssl, native/],

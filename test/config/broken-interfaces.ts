@@ -44,6 +44,13 @@ export const brokenInterfaces: readonly BrokenFile[] = [
     ],
   },
   {
+    name: "a key that no hook gives, though one speaks of it",
+    file: ["[Interface]", "PreDown = wg set hq private-key /dev/null", "PostUp = echo the private-key is there"],
+    says: [
+      "1:1: this [Interface] has no PrivateKey; write PrivateKey = KEY or PrivateKeyFile = PATH, or give the service the credential hq.private-key",
+    ],
+  },
+  {
     name: "a setting before any section",
     file: ["ListenPort = 51820", "[Interface]", `PrivateKey = ${privateKey}`],
     says: ['1:1: key "ListenPort" outside of any section; write [Interface] above it'],

@@ -127,6 +127,18 @@ describe("a good file", () => {
     expect(Object.values(least.daemon)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
+  test.each([
+    "PostUp = wg set %i private-key <(pass WireGuard/private-keys/%i)",
+    "PreUp = wg set %i listen-port 51820 private-key /etc/wireguard/%i.key",
+  ])("no private key where a hook hands it over: %s", (hook) => {
+    const { config: keyless, warnings: none } = read(
+      `[Interface]\nListenPort = 1\n${hook}\n[Peer]\nPublicKey = ${publicKey}\n`,
+    );
+    expect(keyless.interface.privateKey).toEqual({ bytes: new Uint8Array(32), origin: { kind: "hook" } });
+    expect(deviceUpdateOf(keyless)).not.toHaveProperty("privateKey");
+    expect(none).toEqual([]);
+  });
+
   test("as an update it replaces everything, and leaves names to who resolves them", () => {
     const update = deviceUpdateOf(read(whole).config);
     expect(update).toMatchObject({ listenPort: 51_820, fwmark: 16, replacePeers: true });
@@ -282,6 +294,11 @@ describe("warnings", () => {
         "4:1: DNS has no value and says nothing; write one, or leave it out",
         "5:1: Address has no value and says nothing; write one, or leave it out",
       ],
+    ],
+    [
+      "a peer without prefixes, as wg(8) takes it",
+      `${peer}AllowedIPs =\n`,
+      ["6:1: AllowedIPs has no value and says nothing; write one, or leave it out"],
     ],
     [
       "a comment in the middle of a command",

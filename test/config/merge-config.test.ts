@@ -110,6 +110,12 @@ describe("what changed is written, the rest stays", () => {
     expect(merge(file, { ...running(read(file)), mtu: 1280, addresses: undefined }).changes).toEqual([]);
   });
 
+  test("a private key that a hook hands over stays out of the file", () => {
+    const byHook = `[Interface]\nListenPort = 1\nPostUp = wg set %i private-key /run/key\n`;
+    const state = running(read(byHook), { privateKey: parseBase64Key(privateKey) });
+    expect(merge(byHook, state)).toEqual({ text: byHook, changes: [] });
+  });
+
   test("a peer that moved, and one by name", () => {
     const state = running(read(file));
     state.device.peers[0]!.endpoint = at("203.0.113.1:1");

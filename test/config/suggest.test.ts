@@ -10,6 +10,7 @@ test.each([
   ["postup", "PostUp"],
   ["PosUp", "PostUp"],
   ["Mtu0", "MTU"],
+  ["DSN", "DNS"],
   ["Gateway", undefined],
   ["x", undefined],
   ["", undefined],
@@ -21,4 +22,5 @@ test.each([
 
 test("edit distance", () => {
   expect([editDistance("kitten", "sitting"), editDistance("", "abc"), editDistance("abc", "abc")]).toEqual([3, 3, 0]);
+  expect([editDistance("josn", "json"), editDistance("ab", "ba"), editDistance("ca", "abc")]).toEqual([1, 1, 3]);
 });

@@ -189,6 +189,13 @@ describe("a reload tells the device", () => {
     expect(diffAtOnce(before, live().snapshot(), before, 51_820)).toEqual({ fwmark: 51_820, peers: [] });
   });
 
+  test("nothing of a private key that a hook has handed over", () => {
+    const byHook = config([oslo, lisbon], 51_820, 0);
+    const privateKey = { ...byHook.interface.privateKey, origin: { kind: "hook" } as const };
+    const next = { ...byHook, interface: { ...byHook.interface, privateKey } };
+    expect(diff(next)).toEqual({ peers: [] });
+  });
+
   test("that peers which are not in the file go, also those that wg(8) added", () => {
     const device = live();
     device.take({ publicKey: key(7), allowedIps: [] });

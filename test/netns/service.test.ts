@@ -87,6 +87,19 @@ describe("service", requireTools(["ip", "wg", "ping", "nft"]), () => {
     });
   });
 
+  test("a key that a hook hands over, as wg-quick(8) shows it, lasts through reload and stays out of the saved file", async () => {
+    const hook = "PostUp = wg set %i private-key <(cat /run/hq.key)\n";
+    const byHook = officeFile(left, right).replace(/^PrivateKey = .*\n/m, hook);
+    await left.gateway.writeFile("/run/hq.key", left.keys.privateKey);
+    await left.gateway.writeFile(CONFIG_PATH, byHook);
+    expect(await runLonghaul(left, "up", CONFIG_PATH)).toMatchObject({ status: 0 });
+    await reaches(lanAddress(right));
+    expect((await runLonghaul(left, "reload", "hq")).stderr).toBe("longhaul: hq: nothing to change\n");
+    expect(await left.gateway.run(["wg", "show", "hq", "public-key"])).toBe(`${left.keys.publicKey}\n`);
+    expect(await runLonghaul(left, "save", CONFIG_PATH)).toMatchObject({ status: 0 });
+    expect(await left.gateway.run(["cat", CONFIG_PATH])).toBe(byHook);
+  });
+
   test("a reload adds and removes a peer under a running ping, which loses nothing", async () => {
     await up();
     await reaches(lanAddress(right));

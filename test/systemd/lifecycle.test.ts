@@ -156,6 +156,24 @@ describe("the life of a service", requireTools(["ip", "ping", "debootstrap"]), (
     expect(await left.ip("rule")).not.toMatch(/fwmark/);
   });
 
+  test("a key that a hook hands over is there after a restart and a crash too", async () => {
+    const hook = "PostUp = wg set %i private-key /etc/longhaul/hq.key";
+    await left.machine.writeFile("/etc/longhaul/hq.key", `${offices.left.keys.privateKey}\n`);
+    await left.machine.run("sh", "-c", "chgrp longhaul /etc/longhaul/hq.key; chmod 640 /etc/longhaul/hq.key");
+    await left.machine.writeFile(CONFIG, officeFile(offices.left, offices.right).replace(/^PrivateKey.*$/m, hook));
+    await systemctl("start", "longhaul@hq");
+    await reaches();
+    const before = await left.network();
+    await systemctl("restart", "longhaul@hq");
+    await reaches();
+    const pid = await left.pid();
+    await left.machine.run("kill", "-9", pid);
+    await eventually("another process runs", async () => !["0", pid].includes(await left.pid()));
+    await reaches();
+    expect(await left.network()).toBe(before);
+    await systemctl("stop", "longhaul@hq");
+  });
+
   test("with the drop-in for notify-reload, systemd's own signal reloads a file that the group may read", async () => {
     await useDropIn("notify-reload.conf");
     await configure();
