@@ -57,7 +57,7 @@ const advice: AdviceTable = {
   bind: {
     EADDRINUSE: "another socket holds %s: stop that program, or choose another port",
     EADDRNOTAVAIL: "no interface here has the address of %s",
-    EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher port than in %s",
+    EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or choose a higher port than in %s",
   },
   inet_pton: { EINVAL: "%s has no numeric address of this socket's family" },
   "setsockopt(SO_MARK)": { EPERM: "a firewall mark needs CAP_NET_ADMIN" },

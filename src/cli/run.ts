@@ -8,6 +8,7 @@ import { readAead, readLogLevel, readMetrics } from "./daemon-options.js";
 import { loadConfig } from "./load-config.js";
 import { printTalk } from "./output.js";
 import { configOf, readServiceArguments } from "./service-command.js";
+import { sourceOf } from "./staged-config.js";
 
 const SERVICE_UMASK = 0o077;
 
@@ -54,7 +55,7 @@ function serviceOptions(
     load: () => loadConfig({ interfaceName, path }),
     save: async (gateway) => {
       const { saveGateway } = await import("../daemon/save-config.js");
-      await saveGateway({ interfaceName, path }, gateway);
+      await saveGateway({ interfaceName, path: sourceOf({ interfaceName, path }) ?? path }, gateway);
     },
     aead,
     metrics,

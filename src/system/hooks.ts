@@ -44,6 +44,17 @@ export async function runHooks(
     const text = hookText(hook, interfaceName);
     say(text);
     const { status } = await runProgram([...shell, `longhaul ${moment}`], { onLine: say, passed: text });
-    if (status !== 0) throw new HookError(`${moment} ${JSON.stringify(text)} failed with status ${status}`);
+    if (status !== 0) {
+      throw new HookError(
+        `${moment} ${JSON.stringify(text)} failed with status ${status}${rightsOf(process.geteuid?.())}`,
+      );
+    }
   }
+}
+
+/** What a hook that was written for root runs into under a service of its own user. */
+function rightsOf(uid: number | undefined): string {
+  return uid === 0
+    ? ""
+    : "; it ran without root's rights: service.md tells what that means, and hooks-as-root.conf changes it";
 }

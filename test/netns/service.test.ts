@@ -100,6 +100,25 @@ describe("service", requireTools(["ip", "wg", "ping", "nft"]), () => {
     expect(await left.gateway.run(["cat", CONFIG_PATH])).toBe(byHook);
   });
 
+  test("a reload takes a new private key, on both sides without a restart", async () => {
+    await up();
+    await reaches(lanAddress(right));
+    const renewed = { ...left, keys: newKeyPair() };
+    const link = await ip("-o", "link", "show", "hq");
+    for (const [office, file] of [
+      [left, officeFile(renewed, right)],
+      [right, officeFile(right, renewed)],
+    ] as const) {
+      await office.gateway.writeFile(CONFIG_PATH, file);
+      expect(await runLonghaul(office, "reload", "hq")).toMatchObject({ status: 0 });
+    }
+    expect(await left.gateway.run(["wg", "show", "hq", "public-key"])).toBe(`${renewed.keys.publicKey}\n`);
+    await reaches(lanAddress(right));
+    expect(await ip("-o", "link", "show", "hq")).toBe(link);
+    await right.gateway.writeFile(CONFIG_PATH, officeFile(right, left));
+    expect(await runLonghaul(right, "reload", "hq")).toMatchObject({ status: 0 });
+  });
+
   test("a reload adds and removes a peer under a running ping, which loses nothing", async () => {
     await up();
     await reaches(lanAddress(right));

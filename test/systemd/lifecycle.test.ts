@@ -174,6 +174,39 @@ describe("the life of a service", requireTools(["ip", "ping", "debootstrap"]), (
     await systemctl("stop", "longhaul@hq");
   });
 
+  test("with the drop-in for low ports, the service listens on one", async () => {
+    await useDropIn("low-port.conf");
+    await configure();
+    await left.machine.run("sed", "-i", "s/^ListenPort.*/ListenPort = 443/", CONFIG);
+    await systemctl("start", "longhaul@hq");
+    await reaches();
+    expect(await left.machine.run("wg", "show", "hq", "listen-port")).toBe("443\n");
+    await systemctl("stop", "longhaul@hq");
+    await left.machine.run("rm", `${DROP_INS}/low-port.conf`);
+    await systemctl("daemon-reload");
+  });
+
+  test("a hook that needs root is refused with where to read on, and runs with the drop-in for that; so does SaveConfig", async () => {
+    const lines = ["PostUp = sysctl -q -w net.ipv4.ip_forward=1 && date >/etc/hooked", "SaveConfig = true"];
+    await configure(...lines);
+    expect(await left.machine.try("systemctl", "start", "longhaul@hq")).toMatchObject({ status: 1 });
+    expect(await left.machine.journal(UNIT)).toMatch(/PostUp .* failed with status \d+; it ran without root's rights/);
+    await systemctl("stop", "longhaul@hq");
+    await useDropIn("hooks-as-root.conf");
+    await systemctl("start", "longhaul@hq");
+    await reaches();
+    await left.machine.run("rm", "/etc/hooked");
+    await left.machine.run("wg", "set", "hq", "listen-port", "51888");
+    await systemctl("stop", "longhaul@hq");
+    expect(await left.machine.run("cat", CONFIG)).toContain("ListenPort = 51888\n");
+    await left.machine.run("rm", `${DROP_INS}/hooks-as-root.conf`);
+    await systemctl("daemon-reload");
+    await configure();
+    await systemctl("start", "longhaul@hq");
+    await reaches();
+    await systemctl("stop", "longhaul@hq");
+  });
+
   test("with the drop-in for notify-reload, systemd's own signal reloads a file that the group may read", async () => {
     await useDropIn("notify-reload.conf");
     await configure();

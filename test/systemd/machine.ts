@@ -13,8 +13,13 @@ const repository = join(here, "../..");
 const CACHE = process.env["LONGHAUL_TEST_CACHE"] ?? "/var/cache/longhaul-test";
 const BOOT_TIMEOUT_MS = 120_000;
 
-/** @returns the directory of a Debian 13 tree, made by debootstrap if need be. Errors: throws with what debootstrap said. */
+/**
+ * @returns the directory of a Debian 13 tree, made by debootstrap if need be; or what LONGHAUL_TEST_TREE says, to try another release
+ * Errors: throws with what debootstrap said.
+ */
 export function debianTree(): string {
+  const given = process.env["LONGHAUL_TEST_TREE"];
+  if (given !== undefined) return given;
   const tree = join(CACHE, "trixie");
   const made = spawnSync(join(here, "make-tree.sh"), [tree], { encoding: "utf8", timeout: 900_000 });
   if (made.status !== 0) throw new Error(`no Debian tree in ${tree}: ${made.stderr || made.error?.message}`);
