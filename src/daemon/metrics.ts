@@ -23,16 +23,19 @@ export class GatewayMetrics {
     this.#log = log;
   }
 
-  /** Listens on these addresses and no others; those that stay the same keep their connections only if all do. */
-  async listen(addresses: readonly MetricsAddress[]): Promise<void> {
-    if (JSON.stringify(addresses) === JSON.stringify(this.#addresses)) return;
+  /**
+   * Listens on these addresses and no others; those that stay the same keep their connections only if all do.
+   * @returns what is wrong with those that could not be listened on. Rejects never.
+   */
+  async listen(addresses: readonly MetricsAddress[]): Promise<readonly string[]> {
+    if (JSON.stringify(addresses) === JSON.stringify(this.#addresses)) return [];
     await this.close();
     this.#addresses = addresses;
     const routes = statusRoutes(gatewayStatus(this.#gateway));
     const page = readStatusPage();
     if (page !== undefined) routes.set("/", pageRoute(page));
     this.#listeners = new Listeners(addresses, routes, this.#log);
-    await this.#listeners.started();
+    return this.#listeners.started();
   }
 
   async close(): Promise<void> {

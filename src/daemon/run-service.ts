@@ -96,7 +96,7 @@ class ServiceRun {
     await this.#service.configure((change) => this.#tell(change));
     if (keyComesByHook) await manager.started(gateway);
     this.#isConfigured = true;
-    await this.#tellMetrics();
+    for (const warning of await this.#tellMetrics()) this.#options.say(`warning: ${warning}`);
     if (this.#ending.reason !== undefined) throw new Error(`ended before it was up: ${this.#ending.reason}`);
     this.#log.info({ aead: gateway.aeadBackend, port: gateway.listenPort, node: process.version }, "up");
     manager.ready();
@@ -196,11 +196,11 @@ class ServiceRun {
         manager.reloading();
         try {
           const change = await this.#service.reload();
-          await this.#tellMetrics();
+          const aboutMetrics = await this.#tellMetrics();
           this.#tell(change);
           this.#log.info({ changes: change.changes.length }, "reloaded");
           manager.reloaded(undefined);
-          return change;
+          return { ...change, warnings: [...change.warnings, ...aboutMetrics] };
         } catch (error) {
           const { message } = error as Error;
           this.#log.error({ problem: message }, "reload refused: everything stays as it was");
@@ -230,9 +230,10 @@ class ServiceRun {
     this.#options.say(`warning: ${warning}`);
   }
 
-  /** At the addresses that the file has now. No problem of theirs is one of the tunnel. */
-  async #tellMetrics(): Promise<void> {
-    await this.#metrics?.listen(this.#options.metrics ?? this.#service.config.daemon.metrics ?? DEFAULT_METRICS);
+  /** At the addresses that the file has now. @returns problems, which the log has already; none is one of the tunnel */
+  async #tellMetrics(): Promise<readonly string[]> {
+    const addresses = this.#options.metrics ?? this.#service.config.daemon.metrics ?? DEFAULT_METRICS;
+    return (await this.#metrics?.listen(addresses)) ?? [];
   }
 
   async #closeSockets(): Promise<void> {

@@ -32,9 +32,12 @@ export class Listeners {
     this.#listeners = addresses.map((address) => new Listener(address, routes, hostNames, log, retryMs));
   }
 
-  /** Resolves when every address was tried. Rejects never. */
-  async started(): Promise<void> {
+  /** Resolves when every address was tried. @returns what is wrong with those that failed. Rejects never. */
+  async started(): Promise<readonly string[]> {
     await Promise.all(this.#listeners.map((listener) => listener.open()));
+    return this.#listeners.flatMap(({ name, problem }) =>
+      problem === undefined ? [] : [`no metrics at ${name}: ${problem}; it is tried again`],
+    );
   }
 
   /** Where it listens now. */
@@ -51,6 +54,8 @@ export class Listeners {
 class Listener {
   readonly name: string;
   isOpen = false;
+  /** Why it is not. */
+  problem: string | undefined;
   readonly #address: ListenAddress;
   readonly #log: ListenersLog;
   readonly #server: Server;
@@ -79,6 +84,7 @@ class Listener {
       if (this.#address.kind === "unix") await removeStale(this.#address.path);
       await listen(this.#server, this.#address);
       this.isOpen = true;
+      this.problem = undefined;
       if (this.#address.kind === "unix") chmodSync(this.#address.path, SOCKET_MODE);
       this.#log.info({ address: this.name }, "metrics and status page");
       if (isEverywhere(this.#address)) {
@@ -104,6 +110,7 @@ class Listener {
   }
 
   #failed(error: NodeJS.ErrnoException): void {
+    this.problem = error.message;
     if (!this.#hasTold) {
       const fields = { address: this.name, problem: error.message };
       this.#log.error(fields, "no metrics at this address; the tunnel goes on, and it is tried again");

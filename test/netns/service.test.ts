@@ -100,6 +100,15 @@ describe("service", requireTools(["ip", "wg", "ping", "nft"]), () => {
     expect(await left.gateway.run(["cat", CONFIG_PATH])).toBe(byHook);
   });
 
+  test("an address that metrics cannot have is told at up and reload, and the tunnel is there all the same", async () => {
+    const metrics = (port: number): FileExtras => ({ peers: `[Daemon]\nMetrics = 192.0.2.77:${port}\n` });
+    const problem = /^longhaul: warning: no metrics at 192\.0\.2\.77:\d+: listen EADDRNOTAVAIL.*; it is tried again$/m;
+    expect(await up(metrics(9_586))).toMatch(problem);
+    await write(metrics(9_587));
+    expect((await runLonghaul(left, "reload", "hq")).stderr).toMatch(problem);
+    await reaches(lanAddress(right));
+  });
+
   test("a reload takes a new private key, on both sides without a restart", async () => {
     await up();
     await reaches(lanAddress(right));
