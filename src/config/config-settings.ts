@@ -201,7 +201,7 @@ function addAllowedIp(draft: ConfigDraft, peer: PeerDraft, part: Span): void {
   if (text === "") {
     throw new ConfigError(ConfigErrorCode.Prefix, "nothing between two commas, or behind the last", "a prefix there");
   }
-  if (/\d\s+[\da-f]/i.test(text)) {
+  if (/\d(\s+|\s*;\s*)[\da-f]/i.test(text)) {
     throw new ConfigError(
       ConfigErrorCode.Prefix,
       `prefixes ${quote(text)} without a comma`,

@@ -86,6 +86,11 @@ export const brokenPeers: readonly BrokenFile[] = [
     says: ['5:14: prefixes "10.99.0.2/32 192.168.1.0/24" without a comma; write a comma between prefixes'],
   },
   {
+    name: "allowed prefixes with another sign between them",
+    file: [...peer, "AllowedIPs = 10.99.0.2/32; 192.168.1.0/24"],
+    says: ['5:14: prefixes "10.99.0.2/32; 192.168.1.0/24" without a comma; write a comma between prefixes'],
+  },
+  {
     name: "a comma too many",
     file: [...peer, "AllowedIPs = 10.99.0.2/32,"],
     says: ["5:27: nothing between two commas, or behind the last; write a prefix there"],
