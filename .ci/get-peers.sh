@@ -4,7 +4,7 @@
 # usage: .ci/get-peers.sh [DIR]     default /opt/peers; root; safe to run again
 set -euo pipefail
 DIR=${1:-/opt/peers}
-TOOLS=(wireguard-tools openvpn openssh-server openssh-client iperf3 iproute2 iputils-ping nftables ethtool tcpdump procps)
+TOOLS=(wireguard-tools openvpn openssh-server openssh-client iperf3 iproute2 iputils-ping nftables ethtool tcpdump procps systemd)
 export DEBIAN_FRONTEND=noninteractive
 
 missing=()

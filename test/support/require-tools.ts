@@ -20,6 +20,7 @@ const packageOf: Readonly<Record<string, string>> = {
   fish: "fish",
   zsh: "zsh",
   debootstrap: "debootstrap",
+  "systemd-analyze": "systemd",
   chromium: "chromium",
   promtool: "prometheus",
 };
