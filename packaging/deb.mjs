@@ -1,7 +1,7 @@
 // `npm run package`: dist-packages/longhaul_VERSION_ARCH.deb, for this machine's architecture and those it has a compiler for. The
 // same commit gives the same bytes: times are those of SOURCE_DATE_EPOCH, owners are root, modes are set here.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -123,6 +123,16 @@ function setModes(root) {
   }
 }
 
+/** Ends with what to install, before a minute of building that would come to nothing. */
+function requireTools() {
+  const packageOf = { lowdown: "lowdown", "dpkg-shlibdeps": "dpkg-dev", "dpkg-deb": "dpkg" };
+  const missing = Object.keys(packageOf).filter((tool) => spawnSync(tool, ["--version"]).error !== undefined);
+  if (missing.length === 0) return;
+  const install = missing.map((tool) => packageOf[tool]).join(" ");
+  process.stderr.write(`npm run package: no ${missing.join(", ")} here (apt install ${install})\n`);
+  process.exit(1);
+}
+
 function buildPackage(arch, libraries, epoch) {
   const root = fs.mkdtempSync(join(tmpdir(), "longhaul-deb-"));
   try {
@@ -144,6 +154,7 @@ function buildPackage(arch, libraries, epoch) {
   }
 }
 
+requireTools();
 fs.mkdirSync(program.packagesDirectory, { recursive: true });
 program.buildProgram();
 const epoch = program.sourceDateEpoch();
