@@ -20,6 +20,9 @@ const DEFAULT_STATE_DIRECTORY = "/var/lib/longhaul";
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const READ_BYTES_MAX = 4_096;
+/** Ends of the names that are written under, one a way to write: neither takes a file from under the other. */
+const AT_ONCE = 0;
+const SOON = 1;
 
 /** @returns where state is kept: what systemd made for the service, or what the system has for it. */
 export function stateDirectoryPath(env: NodeJS.ProcessEnv): string {
@@ -29,7 +32,6 @@ export function stateDirectoryPath(env: NodeJS.ProcessEnv): string {
 
 export class StateDirectory {
   readonly path: string;
-  #temporaries = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -50,7 +52,7 @@ export class StateDirectory {
   /** Writes the file; when this returns, it is on the disk. Makes the directory if need be. Errors: system errors. */
   write(name: string, text: string): void {
     mkdirSync(this.path, { recursive: true, mode: DIRECTORY_MODE });
-    const temporary = this.#temporary(name);
+    const temporary = this.#temporary(name, AT_ONCE);
     try {
       const fd = openSync(temporary, "wx", FILE_MODE);
       try {
@@ -74,12 +76,13 @@ export class StateDirectory {
   }
 
   /**
-   * As write, without keeping the event loop. The directory exists already.
+   * As write, without keeping the event loop. The directory exists already. One at a time of the same name; write() may be called
+   * meanwhile.
    * @param isWanted  asked at the last moment: false leaves the file as it is
    * @returns whether it was written. Errors: system errors.
    */
   async writeSoon(name: string, text: string, isWanted: () => boolean): Promise<boolean> {
-    const temporary = this.#temporary(name);
+    const temporary = this.#temporary(name, SOON);
     try {
       const file = await open(temporary, "wx", FILE_MODE);
       try {
@@ -114,10 +117,9 @@ export class StateDirectory {
     if (uid !== 0) fchownSync(fd, uid, gid);
   }
 
-  /** A crash may leave one behind: names come again, so that at most a few do, and the next run may replace them. */
-  #temporary(name: string): string {
-    this.#temporaries = (this.#temporaries + 1) % 2;
-    const path = join(this.path, `.${name}.${this.#temporaries}`);
+  /** A crash may leave one behind: names come again, so that at most two do, and the next run replaces them. */
+  #temporary(name: string, way: typeof AT_ONCE | typeof SOON): string {
+    const path = join(this.path, `.${name}.${way}`);
     discard(path);
     return path;
   }

@@ -6,5 +6,6 @@ test("200 power cuts, and no timestamp twice or out of order", async () => {
   const cuts = await cutPower(200);
   expect(cuts.sent.length).toBeGreaterThan(100);
   expect(repeated(cuts)).toEqual([]);
+  expect(cuts.complaints).toBe("");
   expect(cuts.files.length).toBeLessThanOrEqual(3); //  the file, and what a cut left half-written
 });

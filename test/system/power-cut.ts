@@ -15,6 +15,8 @@ export interface PowerCuts {
   readonly sent: string[];
   /** Files in the state directory at the end. */
   readonly files: string[];
+  /** What the processes complained of: a disk that cannot be written to. */
+  readonly complaints: string;
 }
 
 /** Runs and kills `cuts` processes. Leaves nothing behind. */
@@ -23,9 +25,13 @@ export async function cutPower(cuts: number): Promise<PowerCuts> {
   const state = join(directory, "state");
   const notes = join(directory, "notes");
   const children: ChildProcess[] = [];
+  let complaints = "";
   const start = (): Promise<ChildProcess> => {
-    const child = spawn(process.execPath, [script, state, notes], { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [script, state, notes], { stdio: "pipe" });
     children.push(child);
+    child.stderr.on("data", (text) => {
+      complaints += text;
+    });
     return new Promise((resolve, reject) => {
       child.once("error", reject);
       child.stdout!.once("data", () => resolve(child));
@@ -37,7 +43,7 @@ export async function cutPower(cuts: number): Promise<PowerCuts> {
       await runAndCut(await waiting.shift()!);
       if (cut < cuts - WAITING) waiting.push(start());
     }
-    return { sent: readFileSync(notes, "utf8").trim().split("\n"), files: readdirSync(state) };
+    return { sent: readFileSync(notes, "utf8").trim().split("\n"), files: readdirSync(state), complaints };
   } finally {
     for (const child of children) child.kill("SIGKILL");
     rmSync(directory, { recursive: true, force: true });

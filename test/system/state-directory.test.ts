@@ -37,6 +37,22 @@ test("what is no longer wanted is not written, and leaves nothing", async () => 
   expect(readdirSync(path)).toEqual(["file"]);
 });
 
+test.each([
+  [false, "third"],
+  [true, "soon"],
+])("writes at once do not disturb one that is under way and is wanted in the end: %s", async (isWanted, text) => {
+  const directory = new StateDirectory(path);
+  directory.write("file", "first");
+  const soon = directory.writeSoon("file", "soon", () => isWanted);
+  for (let turn = 0; turn < 3; turn++) {
+    for (const other of ["second", "third"]) directory.write("file", other);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await soon).toBe(isWanted);
+  expect(directory.read("file")).toBe(text);
+  expect(readdirSync(path)).toEqual(["file"]);
+});
+
 test("what an interrupted write left is replaced", () => {
   for (const n of [0, 1]) writeFileSync(join(path, `.file.${n}`), "half", { mode: 0o400 });
   const directory = new StateDirectory(path);
