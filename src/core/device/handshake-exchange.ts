@@ -198,7 +198,6 @@ export class HandshakeExchange {
     keypairs.next = this.#takeKeypair(peer, nowMs);
     peer.times[PeerTime.HandshakeSent] = nowMs;
     peer.times[PeerTime.ResponseSentFine] = this.#fineMs(nowMs);
-    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);
     this.#controlSent(peer, nowMs);
   }
 
@@ -264,13 +263,14 @@ export class HandshakeExchange {
     return true;
   }
 
-  /** Call only when a response was just created or consumed. */
+  /** Call only when a response was just created or consumed: the keys' time begins now, not when they are confirmed. */
   #takeKeypair(peer: Peer, nowMs: number): Keypair {
     const { primitives } = this.#state.deps;
     const secrets = beginKeypair(peer.handshake) as KeypairSecrets;
     const keypair = this.#state.keypairs.take(peer.id, secrets, peer.statistics.path, nowMs);
     primitives.wipe(secrets.sendKey);
     primitives.wipe(secrets.receiveKey);
+    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);
     return keypair;
   }
 
@@ -282,7 +282,6 @@ export class HandshakeExchange {
     peer.lastHandshakeWallMs = deps.wallMs();
     peer.times[PeerTime.HandshakeDone] = nowMs;
     peer.statistics.cells[PeerCell.HandshakesCompleted]++;
-    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);
   }
 
   #keepKeyFreshOnReceive(peer: Peer, nowMs: number): void {
