@@ -60,7 +60,7 @@ export class Device {
       keypairs: new KeypairPool(deps.dataPath, indices),
       staged: new StagedPackets({
         peerPacketsMax: STAGED_PEER_PACKETS_MAX,
-        poolBytes: STAGED_POOL_BYTES,
+        poolBytes: deps.stagedPoolBytes ?? STAGED_POOL_BYTES,
         onOverflow: (peerId) => this.#stagedOverflowed(peerId),
       }),
       timers,

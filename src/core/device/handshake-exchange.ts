@@ -82,14 +82,19 @@ export class HandshakeExchange {
   }
 
   /**
-   * Sends a handshake initiation, at most one per REKEY_TIMEOUT.
+   * Sends a handshake initiation, at most one per REKEY_TIMEOUT: at once, or when that has passed.
    * @param isRetry  counted against REKEY_ATTEMPT_TIME; otherwise the count starts anew
    */
   initiate(peer: Peer, nowMs: number, isRetry: boolean): void {
     const { identity, isUp, events } = this.#state;
     if (!isRetry) peer.handshakeAttempts = 0;
     if (identity === undefined || !isUp || !peer.hasEndpoint) return;
-    if (nowMs - peer.times[PeerTime.HandshakeSent] < REKEY_TIMEOUT_MS) return;
+    const pauseMs = peer.times[PeerTime.HandshakeSent] + REKEY_TIMEOUT_MS - nowMs;
+    if (pauseMs > 0) {
+      // It may be our own response that began the pause, and be lost: what waits must not have to wait for more traffic.
+      this.#state.timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());
+      return;
+    }
     peer.times[PeerTime.HandshakeSent] = nowMs;
     if (!this.#buildInitiation(peer, nowMs)) return;
     events.handshakeSent?.(peer, peer.handshakeAttempts);

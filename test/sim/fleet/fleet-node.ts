@@ -1,21 +1,23 @@
 // One incarnation of a site's daemon: the real core, watched. Every turn ends with an inspection of its books.
 
-import { hexOf } from "../../../src/core/device/configure.js";
 import type { Peer } from "../../../src/core/device/peer.js";
 import type { DeviceUpdate } from "../../../src/core/device/update.js";
 import { DROP_REASON_COUNT, DropReason } from "../../../src/core/drop-reason.js";
 import { decodeTai64n } from "../../../src/core/noise/tai64n.js";
 import type { TimestampKeeper } from "../../../src/core/noise/timestamp-keeper.js";
 import { SimNode } from "../world.js";
-import type { Fleet } from "./fleet.js";
+import { describe, type Fleet } from "./fleet.js";
 import { HandshakeWatch } from "./handshake-watch.js";
 import { inspect, inspectGone } from "./inspection.js";
+import { keyText } from "./key-text.js";
 import type { Flight } from "./network.js";
 import type { Site } from "./site.js";
 import { hold } from "./violation.js";
 import { WatchedDataPath } from "./watched-data-path.js";
 import { watchedPrimitives } from "./watched-primitives.js";
 
+/** Room for two peers' worth of short packets: the pool runs full too. */
+const STAGED_POOL_BYTES = 256 * 2_048;
 const INITIATION = 1;
 const RESPONSE = 2;
 const COOKIE_REPLY = 3;
@@ -30,8 +32,8 @@ export class FleetNode extends SimNode<Fleet> {
   readonly counts = new Float64Array(4);
   /** Peers whose endpoint may have changed in this turn, each with the address that it may have changed to. */
   readonly mayRoam: { peer: number; address: string }[] = [];
-  /** By public key, as the last turn left them. */
-  readonly endpoints = new Map<string, string>();
+  /** Endpoint records, as the last turn left them. */
+  readonly endpoints = new WeakMap<Peer, Uint8Array>();
   /** A configuration or a start is under way: endpoints change because somebody says so. */
   isConfiguring = false;
   /** Most peers that the device ever had at a time. */
@@ -59,10 +61,12 @@ export class FleetNode extends SimNode<Fleet> {
       handshakeGivenUp: (peer: Peer) => fleet.note(site, () => `gave up on ${fleet.nameOf(peer.publicKey)}`, [2]),
     };
     const wallMs = (): number => site.wallMs();
-    super(fleet, site.name, site.address, events, { primitives, dataPath: path, wallMs, timestampKeeper });
+    const parts = { primitives, dataPath: path, wallMs, timestampKeeper, stagedPoolBytes: STAGED_POOL_BYTES };
+    super(fleet, site.name, site.address, events, parts);
     this.site = site;
     this.watch = watch;
     this.path = path;
+    path.heard = (peer) => this.#hasReason(peer);
     path.peerOf = (keySlot) => this.#siteOf(this.device.state.keypairs.all[keySlot >> 1].peerId);
   }
 
@@ -71,16 +75,16 @@ export class FleetNode extends SimNode<Fleet> {
   }
 
   configure(update: DeviceUpdate): void {
+    if (this.site.isAsleep) this.watch.woke();
     const gone = update.peers.filter((peer) => peer.remove).map((peer) => this.peerOf(peer.publicKey));
     const identity = update.privateKey === undefined ? undefined : this.device.state.identity;
     if (update.privateKey !== undefined) this.watch.keyChanged(this.site.publicKey);
     for (const { publicKey, remove } of update.peers) {
       if (remove) {
-        this.watch.forget(hexOf(publicKey));
-        this.endpoints.delete(hexOf(publicKey));
+        this.watch.forget(keyText(publicKey));
         continue;
       }
-      this.watch.hasReason(hexOf(publicKey));
+      this.watch.hasReason(keyText(publicKey));
     }
     this.isConfiguring = true;
     this.device.configure(update, this.now());
@@ -91,7 +95,7 @@ export class FleetNode extends SimNode<Fleet> {
   }
 
   up(): void {
-    for (const peer of this.device.peers()) this.watch.hasReason(hexOf(peer.publicKey));
+    for (const peer of this.device.peers()) this.watch.hasReason(keyText(peer.publicKey));
     this.device.up(this.now());
     this.device.finishTurn(this.now());
     this.#turned();
@@ -125,9 +129,10 @@ export class FleetNode extends SimNode<Fleet> {
 
   /** Inner packets leave the host: one run. @param peer  site that they are for, by the routes; -1: none */
   offer(packets: Uint8Array[], peer: number): void {
-    const edge = this.site.edges.get(peer);
-    if (edge !== undefined) this.watch.hasReason(hexOf(edge.publicKey));
+    this.#hasReason(peer);
     this.counts[Count.Offered] += packets.length;
+    const name = this.world.sites[peer]?.name ?? "nobody";
+    this.world.note(this.site, () => `is given ${packets.length} packets for ${name}`, [7, peer, packets.length]);
     this.sendInnerRaw(...packets);
     this.#turned();
   }
@@ -147,7 +152,7 @@ export class FleetNode extends SimNode<Fleet> {
 
   /** @returns the device's peer with this key */
   peerOf(publicKey: Uint8Array): Peer | undefined {
-    return this.device.state.peerByKey.get(hexOf(publicKey));
+    return this.device.state.peerByKey.get(keyText(publicKey));
   }
 
   protected override took(inner: Uint8Array): void {
@@ -157,13 +162,14 @@ export class FleetNode extends SimNode<Fleet> {
 
   protected override sent(to: string, bytes: Uint8Array, row: number): void {
     this.counts[Count.Sent]++;
+    this.world.note(this.site, () => `sends ${describe(bytes)} to ${this.world.placeName(to)}`, [3], bytes);
     const peer = this.device.state.peers[row];
     const type = bytes[0];
     if (type === INITIATION && peer !== undefined) {
-      this.watch.initiationSent(hexOf(peer.publicKey), peer.persistentKeepaliveMs > 0);
+      this.watch.initiationSent(keyText(peer.publicKey), peer.persistentKeepaliveMs > 0);
       this.world.initiationLaunched(this.site.index, this.#siteOf(row));
     } else if (type === RESPONSE && peer !== undefined) {
-      this.watch.responseSent(hexOf(peer.publicKey), readU32(bytes, 8));
+      this.watch.responseSent(keyText(peer.publicKey), readU32(bytes, 8));
     } else if (type === COOKIE_REPLY) this.watch.cookieReplySent(to);
     this.world.launchFrom(this.site, to, bytes);
   }
@@ -187,11 +193,7 @@ export class FleetNode extends SimNode<Fleet> {
   #checkData(delivered: number): void {
     const { opened, badTags } = this.path;
     const fresh = opened.filter((packet) => packet.verdict === DropReason.None);
-    for (const { peer, from } of fresh) {
-      this.mayRoam.push({ peer, address: from });
-      const key = this.site.edges.get(peer)?.publicKey;
-      if (key !== undefined) this.watch.hasReason(hexOf(key));
-    }
+    for (const { peer, from } of fresh) this.mayRoam.push({ peer, address: from });
     // A keypair that goes away while its datagrams are in work takes them with it.
     if (this.#drops(DropReason.KeypairExpired) > 0) return;
     const wrong = this.#drops(DropReason.AuthenticationFailed);
@@ -208,6 +210,11 @@ export class FleetNode extends SimNode<Fleet> {
   /** @returns packets that the TUN has to get, by the routes that the site has */
   #wantedOf(fresh: WatchedDataPath["opened"]): number {
     return fresh.filter(({ peer, source }) => source !== undefined && this.site.routes.ownerOf(source) === peer).length;
+  }
+
+  #hasReason(peer: number): void {
+    const edge = this.site.edges.get(peer);
+    if (edge !== undefined) this.watch.hasReason(keyText(edge.publicKey));
   }
 
   #siteOf(peerId: number): number {

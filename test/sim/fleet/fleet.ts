@@ -1,12 +1,12 @@
 // A fleet of gateways in virtual time: sites with the real core, a network between them, one clock, one seed.
 
-import { hexOf } from "../../../src/core/device/configure.js";
 import { createPrimitives, type Primitives } from "../../../src/core/noise/primitives.js";
 import type { NodeWorld } from "../world.js";
 import { Chronicle } from "./chronicle.js";
 import { Dice } from "./dice.js";
 import { EventQueue } from "./event-queue.js";
 import { isHandshake } from "./handshake-watch.js";
+import { keyText } from "./key-text.js";
 import { ATTACKER_NETWORK, type Flight, Network } from "./network.js";
 import { PacketBook } from "./packet-book.js";
 import type { Site } from "./site.js";
@@ -59,12 +59,12 @@ export class Fleet implements NodeWorld {
 
   /** The site has another key; who it was before is remembered. */
   keyChanged(site: Site): void {
-    this.#indexByKey.set(hexOf(site.publicKey), site.index);
+    this.#indexByKey.set(keyText(site.publicKey), site.index);
   }
 
   /** @returns the site whose key this is or was, or -1 */
   indexOf(publicKey: Uint8Array): number {
-    return this.#indexByKey.get(hexOf(publicKey)) ?? -1;
+    return this.#indexByKey.get(keyText(publicKey)) ?? -1;
   }
 
   nameOf(publicKey: Uint8Array): string {
@@ -89,7 +89,6 @@ export class Fleet implements NodeWorld {
   }
 
   launchFrom(site: Site, to: string, bytes: Uint8Array): void {
-    this.note(site, () => `sends ${describe(bytes)} to ${this.#placeName(to)}`, [3], bytes);
     this.network.launch(site, to, bytes);
   }
 
@@ -176,7 +175,7 @@ export class Fleet implements NodeWorld {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  #placeName(address: string): string {
+  placeName(address: string): string {
     return this.network.siteAt(address)?.name ?? address;
   }
 }
@@ -187,7 +186,7 @@ export function pairName(a: number, b: number): string {
   return `${Math.min(a, b)}-${Math.max(a, b)}`;
 }
 
-function describe(bytes: Uint8Array): string {
+export function describe(bytes: Uint8Array): string {
   const name = { 1: "an initiation", 2: "a response", 3: "a cookie reply", 4: "data" }[bytes[0]] ?? "something";
   return bytes[0] === 4 ? `${bytes.length === 32 ? "a keepalive" : name} ${bytes[8] + 256 * bytes[9]}` : name;
 }

@@ -74,6 +74,11 @@ export class HandshakeWatch {
     this.#of(peerKey).reasonMs = this.#nowMs();
   }
 
+  /** The daemon slept: its timers are late by that much. */
+  woke(): void {
+    for (const peer of this.#peers.values()) peer.reasonMs = this.#nowMs();
+  }
+
   loadChanged(isUnderLoad: boolean): void {
     this.isUnderLoad = isUnderLoad;
     this.#loadChanged = true;

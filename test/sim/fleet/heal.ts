@@ -28,7 +28,7 @@ interface Direction {
 export function mend(fleet: Fleet): void {
   fleet.network.calm();
   for (const site of fleet.sites) {
-    site.isAsleep = false;
+    site.wake();
     site.disk.isFull = false;
     for (const edge of site.edges.values()) {
       if (edge.isPresent && Buffer.compare(edge.publicKey, fleet.sites[edge.peer].publicKey) !== 0)

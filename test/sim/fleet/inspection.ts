@@ -1,12 +1,11 @@
 // The books of a device at the end of a turn: what it holds, and that it holds nothing else. It changes nothing.
 
-import { hexOf } from "../../../src/core/device/configure.js";
 import { FlowCell } from "../../../src/core/device/ledger.js";
 import { type Peer, PeerTime } from "../../../src/core/device/peer.js";
 import { type Handshake, HandshakeState, NO_INDEX } from "../../../src/core/noise/handshake.js";
 import type { Identity } from "../../../src/core/noise/identity.js";
 import { readEndpoint } from "../../../src/core/transport/endpoint-address.js";
-import { ENDPOINT_BYTES } from "../../../src/core/transport/endpoint-record.js";
+import { copyRecord, ENDPOINT_BYTES, equalRemote } from "../../../src/core/transport/endpoint-record.js";
 import { formatAddress } from "../world.js";
 import { Count, type FleetNode } from "./fleet-node.js";
 import { hold } from "./violation.js";
@@ -108,13 +107,18 @@ function isClear(handshake: Handshake): boolean {
 }
 
 function checkEndpoint(node: FleetNode, peer: Peer): void {
-  const record = readEndpoint(node.device.state.deps.endpoints, peer.id * ENDPOINT_BYTES);
-  const address = record === undefined ? "" : formatAddress(record);
-  const key = hexOf(peer.publicKey);
-  const before = node.endpoints.get(key) ?? "";
-  if (address === before) return;
-  node.endpoints.set(key, address);
+  const { endpoints } = node.device.state.deps;
+  const at = peer.id * ENDPOINT_BYTES;
+  let before = node.endpoints.get(peer);
+  if (before === undefined) {
+    before = new Uint8Array(ENDPOINT_BYTES);
+    node.endpoints.set(peer, before);
+  }
+  if (equalRemote(endpoints, at, before, 0)) return;
+  copyRecord(endpoints, at, before, 0);
+  const record = readEndpoint(endpoints, at);
+  const address = record === undefined ? "nowhere" : formatAddress(record);
   const index = node.site.fleet.indexOf(peer.publicKey);
   const isMeant = node.isConfiguring || node.mayRoam.some((move) => move.peer === index && move.address === address);
-  hold("endpoint", isMeant, () => `${before} became ${address}, from where nothing authentic came`);
+  hold("endpoint", isMeant, () => `it became ${address}, from where nothing authentic came`);
 }

@@ -3,6 +3,7 @@
 
 import type { Arrival } from "../arrivals.js";
 import type { Fleet } from "./fleet.js";
+import { isHandshake } from "./handshake-watch.js";
 import type { Site } from "./site.js";
 
 const RECORDED_MAX = 256;
@@ -82,10 +83,14 @@ export class Network {
 
   corrupted(flight: Flight): Flight {
     const { dice } = this.#fleet;
-    let bytes = flight.bytes.slice();
-    if (dice.chance(150)) bytes = bytes.slice(0, dice.below(bytes.length));
-    else bytes[dice.below(bytes.length)] ^= dice.between(1, 255);
-    return { ...flight, bytes, isIntact: false };
+    if (dice.chance(150))
+      return { ...flight, bytes: flight.bytes.slice(0, dice.below(flight.bytes.length)), isIntact: false };
+    const bytes = flight.bytes.slice();
+    const at = dice.below(bytes.length);
+    bytes[at] ^= dice.between(1, 255);
+    // mac2 is for nobody but a device under load.
+    const isIntact = isHandshake(bytes) && at >= bytes.length - 16;
+    return { ...flight, bytes, isIntact };
   }
 
   #fly(flight: Flight): void {

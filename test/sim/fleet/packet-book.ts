@@ -1,7 +1,7 @@
 // Every inner packet that was offered to a tunnel, and what has to be true where one comes out.
 
-import { hexOf } from "../../../src/core/device/configure.js";
 import { innerPacket, numberOf, sourceOf } from "./inner-packets.js";
+import { keyText } from "./key-text.js";
 import type { Site } from "./site.js";
 import { hold } from "./violation.js";
 
@@ -25,12 +25,12 @@ export class PacketBook {
   offer(site: Site, from: Uint8Array, to: Uint8Array, payloadBytes: readonly number[], isBroken = false): number {
     const peer = site.routes.ownerOf(to);
     const key = site.edges.get(peer)?.publicKey;
-    const recipient = key === undefined || isBroken ? "" : hexOf(key);
+    const recipient = key === undefined || isBroken ? "" : keyText(key);
     const first = this.#offered.length;
     const packets = payloadBytes.map((length, i) => innerPacket(from, to, first + i, length));
     if (isBroken) for (const packet of packets) packet[from.length === 4 ? 2 : 4] = 0x7f;
     for (const bytes of packets) this.#offered.push({ from: site, recipient, bytes, deliveredMs: -1 });
-    site.node?.offer(packets, peer);
+    if (!site.isAsleep) site.node?.offer(packets, peer);
     return first;
   }
 
@@ -46,7 +46,7 @@ export class PacketBook {
     const isSame = packet !== undefined && Buffer.compare(packet.bytes, inner) === 0;
     hold("recipient", isSame, () => `${site.name} delivers ${inner.length} bytes that nobody sent`);
     if (packet === undefined) return;
-    const isMeant = packet.recipient === hexOf(site.publicKey);
+    const isMeant = packet.recipient === keyText(site.publicKey);
     hold("recipient", isMeant, () => `packet ${number} of ${packet.from.name} comes out at ${site.name}`);
     hold("twice", packet.deliveredMs < 0, () => `packet ${number}, at ${site.name}`);
     const owner = site.routes.ownerOf(sourceOf(inner) as Uint8Array);

@@ -229,9 +229,7 @@ export class Script {
   #sleep(): void {
     const site = this.#dice.pick(this.#fleet.sites);
     site.isAsleep = true;
-    this.#later(this.#dice.pick([2_000, 30_000, 200_000, 600_000]), () => {
-      site.isAsleep = false;
-    });
+    this.#later(this.#dice.pick([2_000, 30_000, 200_000, 600_000]), () => site.wake());
   }
 
   #jumpClock(): void {

@@ -117,6 +117,11 @@ export class Site {
     this.disk.crash(losesDisk);
   }
 
+  wake(): void {
+    if (this.isAsleep) this.node?.watch.woke();
+    this.isAsleep = false;
+  }
+
   #forget(): void {
     this.greatestSentS = 0;
     this.isForgetful = true;

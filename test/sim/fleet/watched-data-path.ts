@@ -70,6 +70,8 @@ export class WatchedDataPath extends ReferenceDataPath {
   readonly #nowMs: () => number;
   /** Site of the peer that a key slot belongs to. */
   peerOf: (keySlot: number) => number = () => -1;
+  /** Something of that site's opened. */
+  heard: (peer: number) => void = () => {};
   /** Key bytes as they were handed over: whoever did must have wiped them by the end of the turn. */
   #handedOver: Uint8Array[] = [];
 
@@ -158,6 +160,7 @@ export class WatchedDataPath extends ReferenceDataPath {
       if (batch.packetStatus[slot] < 0) this.badTags++;
       if (batch.packetStatus[slot] !== 0) continue;
       key.isConfirmed = true;
+      this.heard(peer);
       const at = batch.packetOffset[slot];
       const source = sourceOf(batch.arena.subarray(at, at + batch.packetLength[slot]));
       this.opened.push({ peer, from, source, verdict: take(key, batch.packetCounter[slot]) });
