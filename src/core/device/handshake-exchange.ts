@@ -206,8 +206,15 @@ export class HandshakeExchange {
     this.#controlSent(peer, nowMs);
   }
 
-  /** Zeroes a peer's keypairs and handshake; its configuration stays. */
+  /** Zeroes a peer's keypairs and handshake, and begins anew with it; its configuration stays. */
   forgetKeys(peer: Peer): void {
+    this.#zeroKeys(peer);
+    peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
+    peer.handshakeAttempts = 0;
+  }
+
+  /** The pace of initiations is not changed: they may be under way. */
+  #zeroKeys(peer: Peer): void {
     const { keypairs } = this.#state;
     keypairs.giveBack(peer.keypairs.current);
     keypairs.giveBack(peer.keypairs.previous);
@@ -217,8 +224,6 @@ export class HandshakeExchange {
     peer.keypairs.next = undefined;
     this.#releaseHandshakeIndex(peer);
     peer.handshake.clear();
-    peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
-    peer.handshakeAttempts = 0;
     peer.sentLastMinuteHandshake = false;
   }
 
@@ -228,7 +233,7 @@ export class HandshakeExchange {
     if (peer === undefined || !this.#state.isUp) return;
     if (kind === PeerTimer.RetransmitHandshake) this.#retransmit(peer, nowMs);
     else if (kind === PeerTimer.SendKeepalive) this.#keepaliveDue(peer, nowMs);
-    else if (kind === PeerTimer.ZeroKeyMaterial) this.forgetKeys(peer);
+    else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeys(peer);
     else if (kind === PeerTimer.NewHandshake) {
       this.#forgetSource(peer);
       this.initiate(peer, nowMs, false);
