@@ -129,14 +129,15 @@ export class Device {
     this.state.outbox.flush();
   }
 
-  /** The interface came up: peers with a persistent keepalive speak first. */
+  /** The interface came up: peers with a persistent keepalive speak first, and those that something was staged for. */
   up(nowMs: number): void {
     if (this.state.isUp) return;
     this.#nowMs = nowMs;
     this.state.isUp = true;
     for (const peer of this.peers()) {
       this.#exchange.keepaliveChanged(peer, nowMs);
-      if (peer.persistentKeepaliveMs > 0) this.#send.sendKeepalive(peer, nowMs);
+      const isAwaited = peer.persistentKeepaliveMs > 0 || this.state.staged.count(peer.id) > 0;
+      if (isAwaited) this.#send.sendKeepalive(peer, nowMs);
     }
     this.state.outbox.flush();
   }

@@ -1,6 +1,6 @@
 // What happened: a hash of everything, so that two runs of a seed can be compared, and the last events in words.
 
-const KEPT = 80;
+const KEPT = 400;
 
 export class Chronicle {
   #hash = 0x811c9dc5;

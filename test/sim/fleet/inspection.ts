@@ -4,6 +4,7 @@ import { FlowCell } from "../../../src/core/device/ledger.js";
 import { type Peer, PeerTime } from "../../../src/core/device/peer.js";
 import { type Handshake, HandshakeState, NO_INDEX } from "../../../src/core/noise/handshake.js";
 import type { Identity } from "../../../src/core/noise/identity.js";
+import { PeerTimer } from "../../../src/core/timers/peer-timers.js";
 import { readEndpoint } from "../../../src/core/transport/endpoint-address.js";
 import { copyRecord, ENDPOINT_BYTES, equalRemote } from "../../../src/core/transport/endpoint-record.js";
 import { formatAddress } from "../world.js";
@@ -26,6 +27,7 @@ export function inspect(node: FleetNode): void {
   for (const peer of node.device.peers()) {
     checkSecrets(node, peer);
     checkEndpoint(node, peer);
+    checkProgress(node, peer);
   }
 }
 
@@ -63,12 +65,15 @@ function checkMemory(node: FleetNode): void {
   const { indices, keypairs, peers, peerByKey, staged } = node.device.state;
   let held = 0;
   let exchanges = 0;
+  let waiting = 0;
   for (const peer of peerByKey.values()) {
     const { current, previous, next } = peer.keypairs;
     for (const keypair of [current, previous, next]) if (keypair !== undefined) held++;
     if (peer.handshake.localIndex !== NO_INDEX) exchanges++;
+    waiting += staged.count(peer.id);
     hold("memory", staged.count(peer.id) <= STAGED_PER_PEER_MAX, () => `${staged.count(peer.id)} packets staged`);
   }
+  hold("memory", staged.total === waiting, () => `${staged.total} packets staged, and ${waiting} of them for peers`);
   const used = indices.size;
   hold("memory", used === held + exchanges, () => `${used} indices for ${held} keypairs and ${exchanges} handshakes`);
   const { slots } = node.path;
@@ -99,6 +104,14 @@ function checkSecrets(node: FleetNode, peer: Peer): void {
   hold("zeroed", isWaiting, () => `a handshake stays in state ${handshake.state}`);
   const ageMs = nowMs - times[PeerTime.HandshakeSent];
   hold("zeroed", ageMs <= ZERO_HANDSHAKE_MS, () => `an ephemeral key is there ${ageMs} ms after its initiation`);
+}
+
+/** What waits for a keypair must not depend on more traffic. */
+function checkProgress({ device }: FleetNode, peer: Peer): void {
+  const { isUp, staged, timers } = device.state;
+  if (!isUp || !peer.hasEndpoint || staged.count(peer.id) === 0) return;
+  const isAwaited = timers.isPending(peer.id, PeerTimer.RetransmitHandshake);
+  hold("progress", isAwaited, () => `${staged.count(peer.id)} packets wait, and no timer does`);
 }
 
 function isClear(handshake: Handshake): boolean {

@@ -4,6 +4,7 @@ import { KeypairCell } from "../../../src/core/transport/keypair.js";
 import { Attacker } from "./attacker.js";
 import type { Dice } from "./dice.js";
 import type { Fleet } from "./fleet.js";
+import type { Flight } from "./network.js";
 import { type Edge, innerAddress, prefixesOf, type Site } from "./site.js";
 
 const REPLAY_WINDOW = 16_352;
@@ -164,21 +165,29 @@ export class Script {
       this.#burst(2);
       return;
     }
+    const before = this.#withhold(site, other);
+    const distance = this.#dice.pick([31, 32, 64, REPLAY_WINDOW, REPLAY_WINDOW, RING, 2 * RING]);
+    keypair.state[KeypairCell.SendCounter] += distance - this.#dice.pick([0, 1, 2, this.#dice.between(3, 12)]);
+    const late = this.#dice.chance(500) ? this.#withhold(site, other) : [];
+    this.#say(site, other, 1);
+    const { network } = this.#fleet;
+    const arrivedMs = network.weather.delayMs + network.weather.jitterMsMax;
+    for (const flight of [...late, ...before]) {
+      for (const delayMs of [30, 60]) network.inject(flight, arrivedMs + delayMs);
+    }
+  }
+
+  /** @returns what the site sends the other just now, and the network loses */
+  #withhold(site: Site, other: Site): Flight[] {
     const { network } = this.#fleet;
     const link = site.index * 16 + other.index;
-    const wasBlocked = network.blocked.has(link);
+    const isNew = !network.blocked.has(link);
     network.blocked.add(link);
-    const lost = network.lost.length;
+    const last = network.lost.at(-1);
     this.#say(site, other, 1);
-    if (!wasBlocked) network.blocked.delete(link);
-    const withheld = network.lost.slice(Math.min(lost, network.lost.length - 1)).filter((f) => f.origin === site.index);
-    const distance = this.#dice.pick([31, 32, 64, REPLAY_WINDOW, REPLAY_WINDOW, RING, 2 * RING]) - 1;
-    keypair.state[KeypairCell.SendCounter] += distance + this.#dice.between(-1, 1);
-    this.#say(site, other, 1);
-    for (const flight of withheld) {
-      for (const delayMs of [30, 60])
-        network.inject(flight, network.weather.delayMs + network.weather.jitterMsMax + delayMs);
-    }
+    if (isNew) network.blocked.delete(link);
+    const flight = network.lost.at(-1);
+    return flight === undefined || flight === last || flight.origin !== site.index ? [] : [flight];
   }
 
   #storm(): void {

@@ -17,6 +17,7 @@ export const invariants = {
   load: "under load only valid cookies are admitted, and handshakes stay bounded",
   timestamps: "sent timestamps of a key only grow, across restarts too",
   endpoint: "an endpoint follows authenticated datagrams only",
+  progress: "while packets wait for a keypair, a timer is set to ask for one again",
   heals: "peers reach each other soon after the network heals",
   exception: "the core throws nothing",
 } as const;
