@@ -73,8 +73,8 @@ export class SimNode<W extends NodeWorld = World> {
   tunErrno = 0;
   readonly name: string;
   readonly world: W;
-  readonly #tun = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 18 });
-  readonly #inbound = new PacketBatch({ slots: 64, runs: 64, endpoints: 64, arenaBytes: 1 << 18 });
+  readonly #tun = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 17 });
+  readonly #inbound = new PacketBatch({ slots: 64, runs: 64, endpoints: 64, arenaBytes: 1 << 17 });
   readonly #endpoints = new Uint8Array((PEERS_MAX + REPLY_ROWS) * ENDPOINT_BYTES);
 
   constructor(world: W, name: string, address: string, events: DeviceEvents = {}, parts: NodeParts = {}) {
@@ -83,7 +83,7 @@ export class SimNode<W extends NodeWorld = World> {
     this.address = address;
     this.dataPath = parts.dataPath ?? new ReferenceDataPath(world.primitives);
     this.privateKey = new Uint8Array(32);
-    const outbox = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 18 });
+    const outbox = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 17 });
     for (const batch of [outbox, this.#tun]) batch.header[HeaderCell.PadLimit] = MTU;
     this.device = new Device(
       {

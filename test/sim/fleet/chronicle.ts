@@ -1,6 +1,6 @@
 // What happened: a hash of everything, so that two runs of a seed can be compared, and the last events in words.
 
-const KEPT = 400;
+const KEPT = 200;
 
 export class Chronicle {
   #hash = 0x811c9dc5;
@@ -16,8 +16,7 @@ export class Chronicle {
     for (let i = 0; i < who.length; i++) this.#mix(who.charCodeAt(i));
     for (const number of numbers) this.#mix(number);
     if (bytes !== undefined) for (let i = 0; i < bytes.length; i++) this.#mix(bytes[i]);
-    if (this.#last.length === KEPT) this.#last.shift();
-    this.#last.push({ atMs, who, what });
+    this.#last[this.events % KEPT] = { atMs, who, what };
   }
 
   hash(): string {
@@ -26,7 +25,9 @@ export class Chronicle {
 
   /** @returns one line an event */
   tail(): string[] {
-    return this.#last.map(({ atMs, who, what }) => `${(atMs / 1_000).toFixed(3).padStart(10)} s  ${who}: ${what()}`);
+    const at = (this.events + 1) % KEPT;
+    const inOrder = [...this.#last.slice(at), ...this.#last.slice(0, at)].filter((event) => event !== undefined);
+    return inOrder.map(({ atMs, who, what }) => `${(atMs / 1_000).toFixed(3).padStart(10)} s  ${who}: ${what()}`);
   }
 
   #mix(number: number): void {

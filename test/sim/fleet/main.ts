@@ -1,13 +1,13 @@
 // `npm run sim`: runs seeds, and says of the first that fails how to run it again.
 
 import { parseArgs } from "node:util";
-import { runSeed, type SeedResult } from "./run-seed.js";
+import { failureText, runSeed } from "./run-seed.js";
 
-const USAGE = `usage: npm run sim -- [--seed N] [--seeds COUNT] [--minutes M] [--crypto toy|reference] [--hash] [--quiet]
+const USAGE = `usage: npm run sim -- [--seed N] [--seeds COUNT] [--minutes M] [--crypto toy|reference] [--hash]
   --seed N      the first seed; without it a fresh one, which is said
   --seeds COUNT seeds to run from there on; 1
   --minutes M   virtual minutes of each; without it a few, drawn by the seed
-  --crypto C    instead of one seed in 16 with real cryptography
+  --crypto C    instead of one seed in 64 with real cryptography
   --hash        prints the hash of everything that happened, a line a seed
 `;
 
@@ -45,7 +45,7 @@ async function main(words: string[]): Promise<number> {
     if (values.hash) process.stdout.write(`${seed} ${result.hash}\n`);
     for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += result[key];
     if (result.failure === undefined) continue;
-    tell(result, values.minutes, crypto);
+    process.stdout.write(failureText(result, { seed, minutes, crypto }));
     return 1;
   }
   const hours = (sum.virtualMs / 3_600_000).toFixed(1);
@@ -53,15 +53,6 @@ async function main(words: string[]): Promise<number> {
     `${count} seeds clean: ${hours} h of virtual time, ${sum.events} events, ${sum.packets} packets, ${sum.delivered} delivered\n`,
   );
   return 0;
-}
-
-function tell({ seed, failure }: SeedResult, minutes: string | undefined, crypto: string | undefined): void {
-  if (failure === undefined) return;
-  const more = `${minutes === undefined ? "" : ` --minutes ${minutes}`}${crypto === undefined ? "" : ` --crypto ${crypto}`}`;
-  process.stdout.write(
-    `${failure.tail.join("\n")}\n\nseed ${seed} failed after ${(failure.atMs / 1_000).toFixed(3)} s: [${failure.invariant}] ${failure.message}\n` +
-      `replay: npm run sim -- --seed ${seed}${more}\n`,
-  );
 }
 
 function freshSeed(): number {

@@ -8,7 +8,7 @@ import { buildFleet } from "./topology.js";
 import { type Invariant, Violation } from "./violation.js";
 
 /** One seed in so many seals with real cryptography, unless it is told otherwise. */
-const REFERENCE_EVERY = 16;
+const REFERENCE_EVERY = 64;
 const MINUTE_MS = 60_000;
 
 export interface SeedOptions {
@@ -55,6 +55,18 @@ export async function runSeed({ seed, minutes, crypto }: SeedOptions): Promise<S
     delivered: packets.delivered,
     failure,
   };
+}
+
+/** @returns the last events, what went wrong, and the command that makes it go wrong again; "": nothing did */
+export function failureText({ seed, failure }: SeedResult, { minutes, crypto }: SeedOptions): string {
+  if (failure === undefined) return "";
+  const atS = (failure.atMs / 1_000).toFixed(3);
+  const more = `${minutes === undefined ? "" : ` --minutes ${minutes}`}${crypto === undefined ? "" : ` --crypto ${crypto}`}`;
+  return (
+    `${failure.tail.join("\n")}\n\n` +
+    `seed ${seed} failed after ${atS} s: [${failure.invariant}] ${failure.message}\n` +
+    `replay: npm run sim -- --seed ${seed}${more}\n`
+  );
 }
 
 async function live(fleet: Fleet, dice: Dice, minutes: number | undefined): Promise<void> {

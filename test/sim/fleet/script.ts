@@ -9,6 +9,7 @@ import { type Edge, innerAddress, prefixesOf, type Site } from "./site.js";
 
 const REPLAY_WINDOW = 16_352;
 const RING = 16_384;
+const ZERO_KEYS_MS = 540_000;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
 const ERRNOS = [1, 11, 90, 101, 105];
@@ -70,6 +71,7 @@ export class Script {
     return [
       [8, "a storm", () => this.#storm()],
       [5, "a partition", () => this.#partition()],
+      [3, "an outage until the keys go", () => this.#outlast()],
       [5, "a rebinding", () => this.#rebind()],
       [7, "a crash", () => this.#crash()],
       [3, "a sleep", () => this.#sleep()],
@@ -208,6 +210,22 @@ export class Script {
     if (this.#dice.chance(600)) links.push(other.index * 16 + site.index);
     for (const link of links) blocked.add(link);
     this.#later(this.#dice.between(3_000, 250_000), () => {
+      for (const link of links) blocked.delete(link);
+    });
+  }
+
+  /** Two peers are cut off until their keys are zeroed, and have something to say just then. */
+  #outlast(): void {
+    const [site, other] = this.#pair();
+    const keypair = site.node?.peerOf(other.publicKey)?.keypairs.current;
+    if (keypair === undefined) return;
+    const { blocked } = this.#fleet.network;
+    const links = [site.index * 16 + other.index, other.index * 16 + site.index];
+    for (const link of links) blocked.add(link);
+    const leftMs = Math.max(0, ZERO_KEYS_MS - keypair.ageMs(site.bootMs()));
+    for (const aroundMs of [-3_500, -400, 600])
+      this.#later(Math.max(0, leftMs + aroundMs), () => this.#say(site, other, 1));
+    this.#later(leftMs + 3_000, () => {
       for (const link of links) blocked.delete(link);
     });
   }

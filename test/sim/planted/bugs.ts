@@ -1,6 +1,9 @@
 // Bugs to plant, one at a time, in a copy of the code: what the simulation must catch. An edit whose text is not there, or is there
 // twice, is an error: the code has changed, and the bug has to be written anew.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 export interface Edit {
   readonly file: string;
   readonly from: string;
@@ -10,6 +13,24 @@ export interface Edit {
 export interface PlantedBug {
   readonly name: string;
   readonly edits: readonly Edit[];
+}
+
+/**
+ * @param root  where the code is
+ * @returns the changed files, by their path. Errors: the text is not there exactly once.
+ */
+export function planted(root: string, { name, edits }: PlantedBug): Map<string, string> {
+  const changed = new Map<string, string>();
+  for (const { file, from, to } of edits) {
+    const text = changed.get(file) ?? readFileSync(join(root, file), "utf8");
+    const found = text.split(from).length - 1;
+    if (found !== 1) throw new Error(`"${name}": its text is ${found} times in ${file}, not once`);
+    changed.set(
+      file,
+      text.replace(from, () => to),
+    );
+  }
+  return changed;
 }
 
 const EXCHANGE = "src/core/device/handshake-exchange.ts";
@@ -136,4 +157,33 @@ export const plantedBugs: readonly PlantedBug[] = [
     "",
   ),
   bug("a peer that is removed keeps its preshared key", HANDSHAKE, "    this.presharedKey.fill(0);\n", ""),
+  // What the simulation found in the code itself, put back.
+  {
+    name: "keys live 540 s from their confirmation, not from the exchange",
+    edits: [
+      {
+        file: EXCHANGE,
+        from: "    peer.statistics.cells[PeerCell.HandshakesCompleted]++;\n",
+        to: "    peer.statistics.cells[PeerCell.HandshakesCompleted]++;\n    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);\n",
+      },
+    ],
+  },
+  bug(
+    "the timer that zeroes keys forgets when the last initiation was sent",
+    EXCHANGE,
+    "else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeys(peer);",
+    "else if (kind === PeerTimer.ZeroKeyMaterial) this.forgetKeys(peer);",
+  ),
+  bug(
+    "within REKEY_TIMEOUT of a response, what is staged waits for more traffic",
+    EXCHANGE,
+    "      this.#state.timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());\n",
+    "",
+  ),
+  bug(
+    "an interface that comes up leaves alone what was staged",
+    "src/core/device/device.ts",
+    "peer.persistentKeepaliveMs > 0 || this.state.staged.count(peer.id) > 0",
+    "peer.persistentKeepaliveMs > 0",
+  ),
 ];

@@ -2,12 +2,12 @@
 // through, or if the copy without a bug does not pass.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type PlantedBug, plantedBugs } from "./bugs.js";
+import { planted, plantedBugs } from "./bugs.js";
 
 const USAGE = `usage: npm run sim:planted -- [--seeds COUNT] [--seed N] [--bug TEXT]
   --seeds COUNT  seeds to try at most; 1000
@@ -22,20 +22,6 @@ interface Caught {
   readonly bug: string;
   readonly invariant: string;
   readonly seeds: number;
-}
-
-/** Writes the bug into the copy. Errors: the text is not there exactly once. */
-export function plant(copy: string, { name, edits }: PlantedBug): void {
-  for (const { file, from, to } of edits) {
-    const path = join(copy, file);
-    const text = readFileSync(path, "utf8");
-    const found = text.split(from).length - 1;
-    if (found !== 1) throw new Error(`"${name}": its text is ${found} times in ${file}, not once`);
-    writeFileSync(
-      path,
-      text.replace(from, () => to),
-    );
-  }
 }
 
 function copyCode(work: string): string {
@@ -92,7 +78,7 @@ function main(words: string[]): number {
     process.stdout.write("| Planted bug | Caught by | Seeds |\n|---|---|---|\n");
     for (const bug of wanted) {
       const copy = copyCode(work);
-      plant(copy, bug);
+      for (const [path, text] of planted(copy, bug)) writeFileSync(join(copy, path), text);
       compile(copy);
       const caught = simulate(copy, bug.name, first, seeds);
       rmSync(copy, { recursive: true });
