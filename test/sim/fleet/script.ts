@@ -267,9 +267,12 @@ export class Script {
   }
 
   #bounce(): void {
-    const { node } = this.#dice.pick(this.#fleet.sites);
+    const site = this.#dice.pick(this.#fleet.sites);
+    const { node } = site;
     node?.down();
-    this.#later(this.#dice.between(1, 20_000), () => node?.up());
+    this.#later(this.#dice.between(1, 20_000), () => {
+      if (site.node === node) node?.up();
+    });
   }
 
   #refuse(): void {

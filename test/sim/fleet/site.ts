@@ -96,6 +96,7 @@ export class Site {
 
   /** A daemon starts. */
   start(): void {
+    this.fleet.note(this, () => "starts", [8]);
     const floor = new TimestampFloor({
       directory: this.disk as unknown as StateDirectory,
       wallMs: () => this.wallMs(),
@@ -111,6 +112,7 @@ export class Site {
 
   /** The daemon dies. */
   crash(losesDisk: boolean): void {
+    this.fleet.note(this, () => `dies${losesDisk ? ", and its disk with it" : ""}`, [9, losesDisk ? 1 : 0]);
     this.node = undefined;
     this.isAsleep = false;
     if (losesDisk || this.disk.isFull) this.#forget();
