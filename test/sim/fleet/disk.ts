@@ -14,6 +14,8 @@ export class SimDisk {
   /** A daemon's number: what a dead one had under way never ends. */
   #generation = 0;
   isFull = false;
+  /** A write failed since the last that did not: what is there is older than what the daemon wanted. */
+  isBehind = false;
   /** Something ended that somebody awaits: microtasks have to run before time goes on. */
   hasEnded = false;
 
@@ -27,6 +29,7 @@ export class SimDisk {
   }
 
   write(name: string, text: string): void {
+    this.isBehind = this.isFull;
     if (this.isFull) throw ENOSPC;
     this.#files.set(name, text);
   }
@@ -37,6 +40,7 @@ export class SimDisk {
       this.#plan(this.#nowMs() + WRITE_LATENCY_MS, () => {
         if (generation !== this.#generation) return;
         this.hasEnded = true;
+        this.isBehind = this.isFull;
         if (this.isFull) {
           reject(ENOSPC);
           return;

@@ -115,7 +115,7 @@ export class Site {
     this.fleet.note(this, () => `dies${losesDisk ? ", and its disk with it" : ""}`, [9, losesDisk ? 1 : 0]);
     this.node = undefined;
     this.isAsleep = false;
-    if (losesDisk || this.disk.isFull) this.#forget();
+    if (losesDisk || this.disk.isBehind) this.#forget();
     this.disk.crash(losesDisk);
   }
 
