@@ -8,7 +8,7 @@ import type { TimestampKeeper } from "../../../src/core/noise/timestamp-keeper.j
 import { SimNode } from "../world.js";
 import { describe, type Fleet } from "./fleet.js";
 import { HandshakeWatch } from "./handshake-watch.js";
-import { inspect, inspectGone } from "./inspection.js";
+import { Count, inspect, inspectGone } from "./inspection.js";
 import { keyText } from "./key-text.js";
 import type { Flight } from "./network.js";
 import type { Site } from "./site.js";
@@ -21,9 +21,6 @@ const STAGED_POOL_BYTES = 256 * 2_048;
 const INITIATION = 1;
 const RESPONSE = 2;
 const COOKIE_REPLY = 3;
-
-/** Packets as the world counts them, to compare the ledger with. */
-export const Count = { Arrived: 0, Delivered: 1, Offered: 2, Sent: 3 } as const;
 
 export class FleetNode extends SimNode<Fleet> {
   readonly site: Site;

@@ -8,10 +8,12 @@ import { PeerTimer } from "../../../src/core/timers/peer-timers.js";
 import { readEndpoint } from "../../../src/core/transport/endpoint-address.js";
 import { copyRecord, ENDPOINT_BYTES, equalRemote } from "../../../src/core/transport/endpoint-record.js";
 import { formatAddress } from "../world.js";
-import { Count, type FleetNode } from "./fleet-node.js";
+import type { FleetNode } from "./fleet-node.js";
 import { hold } from "./violation.js";
 import { isZero } from "./watched-data-path.js";
 
+/** Packets as the world counts them, to compare the ledger with. */
+export const Count = { Arrived: 0, Delivered: 1, Offered: 2, Sent: 3 } as const;
 /** Three times REJECT_AFTER_TIME, and what a timer may be late. */
 const ZERO_KEYS_MS = 540_000 + 8;
 /** The same for an exchange: it starts when the last attempt was given up. */
