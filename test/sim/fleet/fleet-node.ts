@@ -21,6 +21,7 @@ const STAGED_POOL_BYTES = 256 * 2_048;
 const INITIATION = 1;
 const RESPONSE = 2;
 const COOKIE_REPLY = 3;
+const DATA = 4;
 
 export class FleetNode extends SimNode<Fleet> {
   readonly site: Site;
@@ -167,6 +168,8 @@ export class FleetNode extends SimNode<Fleet> {
       this.world.initiationLaunched(this.site.index, this.#siteOf(row));
     } else if (type === RESPONSE && peer !== undefined) {
       this.watch.responseSent(keyText(peer.publicKey), readU32(bytes, 8));
+    } else if (type === DATA && peer !== undefined) {
+      this.watch.hasReason(keyText(peer.publicKey));
     } else if (type === COOKIE_REPLY) this.watch.cookieReplySent(to);
     this.world.launchFrom(this.site, to, bytes);
   }

@@ -98,7 +98,7 @@ export class Script {
       [3, "a reflection", () => this.#attacker.reflect()],
       [4, "garbage", () => this.#attacker.garbage()],
       [4, "bad tags", () => this.#attacker.poison()],
-      [2, "a flood", () => this.#attacker.flood()],
+      [2, "a flood", () => this.#flood()],
       [3, "a flood with cookies", () => this.#attacker.floodWithCookies()],
     ];
   }
@@ -108,6 +108,13 @@ export class Script {
     this.#fleet.plan(this.#fleet.nowMs + delayMs, () => {
       if (!this.isOver) happen();
     });
+  }
+
+  /** What it earns in cookies is used at once, or when the secret behind them is over. */
+  #flood(): void {
+    this.#attacker.flood();
+    const delayMs = this.#dice.chance(400) ? this.#dice.between(500, 60_000) : this.#dice.between(119_000, 240_000);
+    this.#later(delayMs, () => this.#attacker.floodWithCookies());
   }
 
   /** @returns a site and one of its peers, present or not */
