@@ -1,7 +1,7 @@
 // `npm test`: everything that must hold before a change lands. Checks, native C++ tests under sanitizers, then the vitest
 // projects one after the other. Where CI is set, a test skipped for a missing tool is a failure.
 //
-// usage: node test/run.mjs [STEP ...]     steps: check native unit netns interop; default: all
+// usage: node test/run.mjs [STEP ...]     steps: check native unit sim netns interop; default: all
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -19,6 +19,7 @@ const steps = [
   // each C++ test program announces itself, and the first that fails ends the step
   { name: "native", command: ["npm", "run", "--silent", "test", "-w", "tun-tap-ts"], counted: /^== \w+$/gm },
   { name: "unit", project: "unit" },
+  { name: "sim", command: ["npm", "run", "--silent", "sim", "--", "--seeds", "2000"] },
   { name: "netns", project: "netns" },
   { name: "interop", project: "interop" },
 ];

@@ -1,4 +1,4 @@
-// The data path by libsodium: slow, simple, the reference that the native one must agree with.
+// The data path by libsodium: slow, simple, the reference that the native one must agree with. What it seals with may be replaced.
 
 import type { Primitives } from "../../src/core/noise/primitives.js";
 import type { DataPath } from "../../src/core/transport/data-path.js";
@@ -7,14 +7,16 @@ import { HeaderCell, NO_KEY, type PacketBatch, paddedLength } from "../../src/co
 const EMPTY = new Uint8Array(0);
 const EBADMSG = 74;
 
+type Aead = Pick<Primitives, "aeadSeal" | "aeadOpen">;
+
 export class ReferenceDataPath implements DataPath {
   /** Every (slot generation, counter) that sealed something: a second time is a reused nonce. */
   readonly sealed = new Set<string>();
   readonly keys = new Map<number, Uint8Array>();
-  readonly #primitives: Primitives;
+  readonly #primitives: Aead;
   readonly #generation = new Map<number, number>();
 
-  constructor(primitives: Primitives) {
+  constructor(primitives: Aead) {
     this.#primitives = primitives;
   }
 

@@ -6,8 +6,9 @@ import { Device } from "../../src/core/device/device.js";
 import { type DeviceDependencies, type DeviceEvents, REPLY_ROWS } from "../../src/core/device/device-state.js";
 import type { EndpointAddress, PeerUpdate } from "../../src/core/device/update.js";
 import { createPrimitives, type Primitives } from "../../src/core/noise/primitives.js";
-import { readEndpoint, writeEndpoint } from "../../src/core/transport/endpoint-address.js";
+import { readEndpoint } from "../../src/core/transport/endpoint-address.js";
 import { NO_ENDPOINT, NO_KEY, RunKind } from "../../src/core/transport/packet-batch.js";
+import { type Arrival, addArrival } from "./arrivals.js";
 import { ReferenceDataPath } from "./reference-data-path.js";
 
 const PEERS_MAX = 64;
@@ -41,7 +42,19 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-export class SimNode {
+/** What a node stands in: randomness, and a wire to put datagrams on. */
+export interface NodeWorld {
+  readonly nowMs: number;
+  readonly primitives: Primitives;
+  fillRandom(into: Uint8Array): void;
+  /** Puts a datagram on the wire. */
+  launch(from: string, to: string, bytes: Uint8Array): void;
+}
+
+/** What a device is given other than by default. */
+export type NodeParts = Partial<Omit<DeviceDependencies, "dataPath">> & { readonly dataPath?: ReferenceDataPath };
+
+export class SimNode<W extends NodeWorld = World> {
   readonly device: Device;
   readonly dataPath: ReferenceDataPath;
   readonly privateKey: Uint8Array;
@@ -59,35 +72,26 @@ export class SimNode {
   /** The same of what this node's TUN is given. */
   tunErrno = 0;
   readonly name: string;
-  readonly world: World;
-  readonly #tun = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 18 });
-  readonly #inbound = new PacketBatch({ slots: 64, runs: 64, endpoints: 4, arenaBytes: 1 << 18 });
+  readonly world: W;
+  readonly #tun = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 17 });
+  readonly #inbound = new PacketBatch({ slots: 64, runs: 64, endpoints: 64, arenaBytes: 1 << 17 });
   readonly #endpoints = new Uint8Array((PEERS_MAX + REPLY_ROWS) * ENDPOINT_BYTES);
 
-  constructor(
-    world: World,
-    name: string,
-    address: string,
-    events: DeviceEvents = {},
-    clocks: Partial<Pick<DeviceDependencies, "wallMs" | "timestampKeeper">> = {},
-  ) {
+  constructor(world: W, name: string, address: string, events: DeviceEvents = {}, parts: NodeParts = {}) {
     this.world = world;
     this.name = name;
     this.address = address;
-    this.dataPath = new ReferenceDataPath(world.primitives);
+    this.dataPath = parts.dataPath ?? new ReferenceDataPath(world.primitives);
     this.privateKey = new Uint8Array(32);
-    world.fillRandom(this.privateKey);
-    world.primitives.x25519Base(this.publicKey, this.privateKey);
-    const outbox = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 18 });
+    const outbox = new PacketBatch({ slots: 64, runs: 64, endpoints: 0, arenaBytes: 1 << 17 });
     for (const batch of [outbox, this.#tun]) batch.header[HeaderCell.PadLimit] = MTU;
     this.device = new Device(
       {
         primitives: world.primitives,
-        dataPath: this.dataPath,
         transmitter: { transmit: (batch) => this.#transmit(batch as PacketBatch) },
         random: (into) => world.fillRandom(into),
         wallMs: () => START_WALL_MS + world.nowMs + this.wallOffsetMs,
-        fineMs: () => world.nowMs,
+        fineMs: () => this.now(),
         writeToHost: (packet) => this.answers.push(packet.slice()) > 0,
         endpoints: this.#endpoints,
         outbox,
@@ -99,19 +103,31 @@ export class SimNode {
           endpointChanged: () => this.log.push(`${world.nowMs} endpoint`),
           ...events,
         },
-        ...clocks,
+        ...parts,
+        dataPath: this.dataPath,
       },
       64,
     );
-    this.device.configure({ privateKey: this.privateKey, peers: [] }, world.nowMs);
-    this.device.up(world.nowMs);
   }
 
-  /** Adds or changes a peer. */
-  peer(other: SimNode, update: Partial<PeerUpdate> = {}): void {
+  /** Comes up with a key of its own. */
+  start(): this {
+    this.world.fillRandom(this.privateKey);
+    this.world.primitives.x25519Base(this.publicKey, this.privateKey);
+    this.device.configure({ privateKey: this.privateKey, peers: [] }, this.now());
+    this.device.up(this.now());
+    return this;
+  }
+
+  /** Boot time of this node. */
+  protected now(): number {
+    return this.world.nowMs;
+  }
+
+  peer(other: { readonly publicKey: Uint8Array }, update: Partial<PeerUpdate> = {}): void {
     const peers = [{ publicKey: other.publicKey, allowedIps: [], ...update }];
-    this.device.configure({ peers }, this.world.nowMs);
-    this.device.finishTurn(this.world.nowMs);
+    this.device.configure({ peers }, this.now());
+    this.device.finishTurn(this.now());
   }
 
   /** The inner packet leaves this node's host: an IPv4 packet with a mark in its payload. */
@@ -139,45 +155,51 @@ export class SimNode {
     batch.runKey[0] = NO_KEY;
     batch.runEndpoint[0] = NO_ENDPOINT;
     batch.runTos[0] = 0;
-    this.device.send(batch, this.world.nowMs);
-    this.device.finishTurn(this.world.nowMs);
+    this.device.send(batch, this.now());
+    this.device.finishTurn(this.now());
   }
 
   /** A datagram arrives. */
   arrive(bytes: Uint8Array, from: string, tos = 0): void {
+    this.arriveTogether([{ bytes, from, tos }]);
+  }
+
+  /** Datagrams that one receive gives, at most 64: of those in a row from one source for one receiver it makes runs. */
+  arriveTogether(arrivals: readonly Arrival[]): void {
     const batch = this.#inbound;
     batch.clear();
-    batch.arena.set(bytes, 0);
-    writeEndpoint(batch.endpoints, 0, parseAddress(from));
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const type = bytes.length >= 4 ? view.getUint32(0, true) : 0;
-    const exact = { 1: 148, 2: 92, 3: 64 }[type];
-    const isData = type === 4 && bytes.length >= 32;
-    batch.packetOffset[0] = 0;
-    batch.packetLength[0] = bytes.length;
-    batch.packetStatus[0] = 0;
-    batch.packetCounter[0] = isData ? Number(view.getBigUint64(8, true)) : 0;
-    batch.runFirst[0] = 0;
-    batch.runCount[0] = 1;
-    batch.runKind[0] = isData || exact === bytes.length ? type : RunKind.Malformed;
-    batch.runReceiver[0] = isData ? view.getUint32(4, true) : 0;
-    batch.runKey[0] = NO_KEY;
-    batch.runEndpoint[0] = 0;
-    batch.runTos[0] = tos;
-    batch.header[HeaderCell.PacketCount] = 1;
-    batch.header[HeaderCell.RunCount] = 1;
-    batch.header[HeaderCell.EndpointCount] = 1;
-    let forTun = this.device.receive(batch, this.world.nowMs);
-    if (forTun > 0 && this.tunErrno !== 0) {
-      batch.packetStatus[0] = -this.tunErrno;
-      forTun = 0;
+    let at = 0;
+    arrivals.forEach((arrival, slot) => {
+      batch.arena.set(arrival.bytes, at);
+      batch.packetOffset[slot] = at;
+      at += arrival.bytes.length;
+      addArrival(batch, slot, arrival, arrivals[slot - 1], parseAddress(arrival.from));
+    });
+    const forTun = this.device.receive(batch, this.now());
+    const taken = this.#writeToTun(batch);
+    if (forTun !== taken && this.tunErrno === 0) throw new Error(`${forTun} packets for the TUN, and ${taken} there`);
+    this.device.delivered(batch, taken);
+    this.device.finishTurn(this.now());
+  }
+
+  /** @returns packets that this node's TUN took */
+  #writeToTun(batch: PacketBatch): number {
+    let taken = 0;
+    for (let slot = 0; slot < batch.header[HeaderCell.PacketCount]; slot++) {
+      if (batch.packetStatus[slot] !== 0 || batch.packetLength[slot] === 0) continue;
+      if (this.tunErrno !== 0) {
+        batch.packetStatus[slot] = -this.tunErrno;
+        continue;
+      }
+      taken++;
+      this.took(batch.arena.slice(batch.packetOffset[slot], batch.packetOffset[slot] + batch.packetLength[slot]));
     }
-    if (forTun > 0) {
-      const inner = batch.arena.slice(batch.packetOffset[0], batch.packetOffset[0] + batch.packetLength[0]);
-      this.delivered.push({ mark: markOf(inner), atMs: this.world.nowMs });
-    }
-    this.device.delivered(batch, forTun);
-    this.device.finishTurn(this.world.nowMs);
+    return taken;
+  }
+
+  /** An inner packet came out of the TUN. */
+  protected took(inner: Uint8Array): void {
+    this.delivered.push({ mark: markOf(inner), atMs: this.world.nowMs });
   }
 
   marks(): string[] {
@@ -196,17 +218,24 @@ export class SimNode {
           continue;
         }
         const at = batch.packetOffset[slot];
-        this.world.launch(this.address, formatAddress(endpoint), batch.arena.slice(at, at + batch.packetLength[slot]));
+        this.sent(
+          formatAddress(endpoint),
+          batch.arena.slice(at, at + batch.packetLength[slot]),
+          batch.runEndpoint[run],
+        );
         sent++;
       }
     }
     return sent;
   }
+
+  /** The kernel took a datagram. @param _row  of the endpoint table: the peer's id, or beyond all peers */
+  protected sent(to: string, bytes: Uint8Array, _row: number): void {
+    this.world.launch(this.address, to, bytes);
+  }
 }
 
-type NodeArguments = ConstructorParameters<typeof SimNode> extends [World, ...infer Rest] ? Rest : never;
-
-export class World {
+export class World implements NodeWorld {
   nowMs = 1_000;
   /** One way, of every datagram; what faults add comes on top. */
   delayMs = 0;
@@ -230,8 +259,8 @@ export class World {
     return new World(await createPrimitives(), seed);
   }
 
-  node(...[name, ...rest]: NodeArguments): SimNode {
-    const node = new SimNode(this, name, ...rest);
+  node(name: string, address: string, events?: DeviceEvents, parts?: NodeParts): SimNode {
+    const node = new SimNode<World>(this, name, address, events, parts).start();
     this.nodes.set(name, node);
     return node;
   }

@@ -49,6 +49,8 @@ export interface DeviceDependencies {
   readonly events?: DeviceEvents;
   /** Hands this host a packet that the device made, by way of the TUN. @returns whether it took it. Called rarely. */
   readonly writeToHost?: (packet: Uint8Array) => boolean;
+  /** Memory for packets that wait for a keypair, of all peers; without it 16 MiB. */
+  readonly stagedPoolBytes?: number;
   /** Keeps sent timestamps across restarts. */
   readonly timestampKeeper?: TimestampKeeper | undefined;
 }

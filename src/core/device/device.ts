@@ -60,7 +60,7 @@ export class Device {
       keypairs: new KeypairPool(deps.dataPath, indices),
       staged: new StagedPackets({
         peerPacketsMax: STAGED_PEER_PACKETS_MAX,
-        poolBytes: STAGED_POOL_BYTES,
+        poolBytes: deps.stagedPoolBytes ?? STAGED_POOL_BYTES,
         onOverflow: (peerId) => this.#stagedOverflowed(peerId),
       }),
       timers,
@@ -129,14 +129,15 @@ export class Device {
     this.state.outbox.flush();
   }
 
-  /** The interface came up: peers with a persistent keepalive speak first. */
+  /** The interface came up: peers with a persistent keepalive speak first, and those that something was staged for. */
   up(nowMs: number): void {
     if (this.state.isUp) return;
     this.#nowMs = nowMs;
     this.state.isUp = true;
     for (const peer of this.peers()) {
       this.#exchange.keepaliveChanged(peer, nowMs);
-      if (peer.persistentKeepaliveMs > 0) this.#send.sendKeepalive(peer, nowMs);
+      const isAwaited = peer.persistentKeepaliveMs > 0 || this.state.staged.count(peer.id) > 0;
+      if (isAwaited) this.#send.sendKeepalive(peer, nowMs);
     }
     this.state.outbox.flush();
   }

@@ -82,14 +82,19 @@ export class HandshakeExchange {
   }
 
   /**
-   * Sends a handshake initiation, at most one per REKEY_TIMEOUT.
+   * Sends a handshake initiation, at most one per REKEY_TIMEOUT: at once, or when that has passed.
    * @param isRetry  counted against REKEY_ATTEMPT_TIME; otherwise the count starts anew
    */
   initiate(peer: Peer, nowMs: number, isRetry: boolean): void {
     const { identity, isUp, events } = this.#state;
     if (!isRetry) peer.handshakeAttempts = 0;
     if (identity === undefined || !isUp || !peer.hasEndpoint) return;
-    if (nowMs - peer.times[PeerTime.HandshakeSent] < REKEY_TIMEOUT_MS) return;
+    const pauseMs = peer.times[PeerTime.HandshakeSent] + REKEY_TIMEOUT_MS - nowMs;
+    if (pauseMs > 0) {
+      // It may be our own response that began the pause, and be lost: what waits must not have to wait for more traffic.
+      this.#state.timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());
+      return;
+    }
     peer.times[PeerTime.HandshakeSent] = nowMs;
     if (!this.#buildInitiation(peer, nowMs)) return;
     events.handshakeSent?.(peer, peer.handshakeAttempts);
@@ -198,12 +203,18 @@ export class HandshakeExchange {
     keypairs.next = this.#takeKeypair(peer, nowMs);
     peer.times[PeerTime.HandshakeSent] = nowMs;
     peer.times[PeerTime.ResponseSentFine] = this.#fineMs(nowMs);
-    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);
     this.#controlSent(peer, nowMs);
   }
 
-  /** Zeroes a peer's keypairs and handshake; its configuration stays. */
+  /** Zeroes a peer's keypairs and handshake, and begins anew with it; its configuration stays. */
   forgetKeys(peer: Peer): void {
+    this.#zeroKeys(peer);
+    peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
+    peer.handshakeAttempts = 0;
+  }
+
+  /** The pace of initiations is not changed: they may be under way. */
+  #zeroKeys(peer: Peer): void {
     const { keypairs } = this.#state;
     keypairs.giveBack(peer.keypairs.current);
     keypairs.giveBack(peer.keypairs.previous);
@@ -213,8 +224,6 @@ export class HandshakeExchange {
     peer.keypairs.next = undefined;
     this.#releaseHandshakeIndex(peer);
     peer.handshake.clear();
-    peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
-    peer.handshakeAttempts = 0;
     peer.sentLastMinuteHandshake = false;
   }
 
@@ -224,7 +233,7 @@ export class HandshakeExchange {
     if (peer === undefined || !this.#state.isUp) return;
     if (kind === PeerTimer.RetransmitHandshake) this.#retransmit(peer, nowMs);
     else if (kind === PeerTimer.SendKeepalive) this.#keepaliveDue(peer, nowMs);
-    else if (kind === PeerTimer.ZeroKeyMaterial) this.forgetKeys(peer);
+    else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeys(peer);
     else if (kind === PeerTimer.NewHandshake) {
       this.#forgetSource(peer);
       this.initiate(peer, nowMs, false);
@@ -264,13 +273,14 @@ export class HandshakeExchange {
     return true;
   }
 
-  /** Call only when a response was just created or consumed. */
+  /** Call only when a response was just created or consumed: the keys' time begins now, not when they are confirmed. */
   #takeKeypair(peer: Peer, nowMs: number): Keypair {
     const { primitives } = this.#state.deps;
     const secrets = beginKeypair(peer.handshake) as KeypairSecrets;
     const keypair = this.#state.keypairs.take(peer.id, secrets, peer.statistics.path, nowMs);
     primitives.wipe(secrets.sendKey);
     primitives.wipe(secrets.receiveKey);
+    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);
     return keypair;
   }
 
@@ -282,7 +292,6 @@ export class HandshakeExchange {
     peer.lastHandshakeWallMs = deps.wallMs();
     peer.times[PeerTime.HandshakeDone] = nowMs;
     peer.statistics.cells[PeerCell.HandshakesCompleted]++;
-    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);
   }
 
   #keepKeyFreshOnReceive(peer: Peer, nowMs: number): void {
