@@ -1,5 +1,6 @@
 // `npm run bench:flood`: a TCP stream through a daemon, and first handshakes with it, while a third host floods it. Each flood and
 // each daemon in turn, so that drift of the machine hits all alike.
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { Lab } from "../../src/demo/lab.js";
@@ -21,7 +22,7 @@ import { type FloodSample, formatFloods } from "./table.js";
 
 const daemonNames = ["longhaul", "wireguard-go"] as const;
 const programs: Readonly<Record<(typeof daemonNames)[number], DaemonProgram>> = {
-  longhaul,
+  longhaul: { ...longhaul, path: join(root, "bin/longhaul") },
   "wireguard-go": wireguardGo,
 };
 

@@ -98,8 +98,8 @@ async function joinFlooder(lab: Lab, right: Host, flooder: Host): Promise<void> 
     { host: right, name: "eth1", addresses: ["203.0.113.1/24", "2001:db8:f::1/64"] },
     { host: flooder, name: "eth0", addresses: ["203.0.113.2/24", "2001:db8:f::2/64"] },
   );
-  await right.ip("route add 198.18.0.0/15 via 203.0.113.2", "-6 route add 2001:db8:1::/48 via 2001:db8:f::2");
-  await flooder.ip("route add local 198.18.0.0/15 dev lo", "-6 route add local 2001:db8:1::/48 dev lo");
+  await right.ip("route add 198.18.0.0/15 via 203.0.113.2", "route add 2001:db8:1::/48 via 2001:db8:f::2");
+  await flooder.ip("route add local 198.18.0.0/15 dev lo", "route add local 2001:db8:1::/48 dev lo");
   await flooder.sysctl("ipv6/ip_nonlocal_bind", 1);
 }
 

@@ -88,7 +88,7 @@ export class TimestampFloor implements TimestampKeeper {
     this.#sentS = timestamp.seconds;
     const wantedS = this.#reservation(timestamp.seconds);
     if (timestamp.seconds >= this.#reservedS) this.#reserveNow(wantedS);
-    else if (wantedS - this.#reservedS > AHEAD_OF_CLOCK_S / 2) void this.#reserveSoon(wantedS);
+    else if (this.#hasFailed || wantedS - this.#reservedS > AHEAD_OF_CLOCK_S / 2) void this.#reserveSoon(wantedS);
   }
 
   witness(timestamp: Readonly<Timestamp>): void {

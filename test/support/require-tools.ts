@@ -22,6 +22,9 @@ const packageOf: Readonly<Record<string, string>> = {
   debootstrap: "debootstrap",
   chromium: "chromium",
   promtool: "prometheus",
+  "g++": "g++",
+  unshare: "util-linux",
+  prlimit: "util-linux",
 };
 
 /**
