@@ -204,6 +204,15 @@ export class HandshakeExchange {
 
   /** Zeroes a peer's keypairs and handshake; its configuration stays. */
   forgetKeys(peer: Peer): void {
+    this.#forgetKeypairs(peer);
+    this.#releaseHandshakeIndex(peer);
+    peer.handshake.clear();
+    peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
+    peer.handshakeAttempts = 0;
+    peer.sentLastMinuteHandshake = false;
+  }
+
+  #forgetKeypairs(peer: Peer): void {
     const { keypairs } = this.#state;
     keypairs.giveBack(peer.keypairs.current);
     keypairs.giveBack(peer.keypairs.previous);
@@ -211,11 +220,15 @@ export class HandshakeExchange {
     peer.keypairs.current = undefined;
     peer.keypairs.previous = undefined;
     peer.keypairs.next = undefined;
-    this.#releaseHandshakeIndex(peer);
-    peer.handshake.clear();
-    peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
-    peer.handshakeAttempts = 0;
-    peer.sentLastMinuteHandshake = false;
+  }
+
+  /**
+   * What is old goes. A handshake under way is not, its secrets are made anew with each retry: after a long sleep it began a moment
+   * ago, and another one in its place would come too soon after it to be answered.
+   */
+  #zeroKeyMaterial(peer: Peer): void {
+    if (this.#state.timers.isPending(peer.id, PeerTimer.RetransmitHandshake)) this.#forgetKeypairs(peer);
+    else this.forgetKeys(peer);
   }
 
   /** One of a peer's timers is due. */
@@ -224,7 +237,7 @@ export class HandshakeExchange {
     if (peer === undefined || !this.#state.isUp) return;
     if (kind === PeerTimer.RetransmitHandshake) this.#retransmit(peer, nowMs);
     else if (kind === PeerTimer.SendKeepalive) this.#keepaliveDue(peer, nowMs);
-    else if (kind === PeerTimer.ZeroKeyMaterial) this.forgetKeys(peer);
+    else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer);
     else if (kind === PeerTimer.NewHandshake) {
       this.#forgetSource(peer);
       this.initiate(peer, nowMs, false);
