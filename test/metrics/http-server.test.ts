@@ -246,6 +246,20 @@ test("a reader that does not read stops the writing, and is dropped", async () =
   expect(socket.bytesRead).toBeLessThan(10_000_000);
 });
 
+test("readers that do not read lose their place after a moment", async () => {
+  const port = await start({ routes: statusRoutes(await testSource(4_000)), stalledMs: 600_000 });
+  for (let i = 0; i < 8; i++) {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.pause();
+      socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    });
+    closers.push(() => socket.destroy());
+    socket.on("error", () => {});
+  }
+  await eventually("there is no room", async () => (await ask(port, "/metrics")).status === 503);
+  await eventually("there is room", async () => (await ask(port, "/metrics")).status === 200);
+});
+
 test("a failure in a route is a 500 without its cause", async () => {
   const failing: ReadHandler = () => Promise.reject(new Error("secret detail"));
   const answer = await ask(await start({ routes: new Map([["/x", failing]]) }), "/x");
