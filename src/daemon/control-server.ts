@@ -69,12 +69,14 @@ export interface ControlServer {
 
 /**
  * Listens on the interface's control socket, mode 0600; a stale one is replaced.
+ * @param stalledMs  a connection on which nothing moves for so long is dropped
  * Errors: UapiError EADDRINUSE when a running daemon has it; system errors.
  */
 export async function startControlServer(
   name: string,
   routes: ControlRoutes,
   directory = CONTROL_DIRECTORY,
+  stalledMs = STALLED_MS,
 ): Promise<ControlServer> {
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
@@ -82,7 +84,7 @@ export async function startControlServer(
     keepAlive: false,
   });
   server.maxConnections = CLIENTS_MAX;
-  server.setTimeout(STALLED_MS, (socket) => socket.destroy());
+  server.setTimeout(stalledMs, (socket) => socket.destroy());
   server.on("request", (request, response) => void answer(routes, request, response));
   server.on("clientError", (_error, socket) => socket.destroy());
   const path = controlPath(name, directory);

@@ -2,7 +2,7 @@
 // with what it loses, what it says and how it comes back. docs/faults.md has the table.
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Program } from "../../src/demo/command.js";
 import type { Host } from "../../src/demo/lab.js";
 import { FaultyCalls, FaultyLibrary } from "../support/faulty-calls.js";
@@ -239,6 +239,12 @@ describe("a daemon that is stopped", tools, () => {
       expect(await ping(pair.left.host, pair.right.address())).toBe(3);
     });
     afterAll(() => pair?.lab.close());
+    // what a test that failed has left: it is tried once more
+    beforeEach(async () => {
+      const { left } = pair;
+      await left.host.try(["umount", "/var/lib/longhaul"]);
+      if (!left.host.processes().some((pid) => left.daemonPids.includes(pid))) await left.restart();
+    });
 
     const fill =
       "mount -t tmpfs -o size=8k full /var/lib/longhaul && ! head -c 65536 /dev/zero >/var/lib/longhaul/zero";
