@@ -2,7 +2,7 @@
 // with what it loses, what it says and how it comes back. docs/faults.md has the table.
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Program } from "../../src/demo/command.js";
 import type { Host } from "../../src/demo/lab.js";
 import { FaultyCalls, FaultyLibrary } from "../support/faulty-calls.js";
@@ -34,10 +34,14 @@ async function renewKeys({ host, listenPort }: Gateway): Promise<void> {
 const linesOf = async (gateway: Gateway, text: string): Promise<number> =>
   (await gateway.log()).split("\n").filter((line) => line.includes(text)).length;
 
-/** Holds a UDP port of both families until it is stopped. */
+/** Those that hold ports now. */
+const thieves: Program[] = [];
+
+/** Holds a UDP port of both families until it is stopped, or the test ends. */
 async function takePort(host: Host, port: number): Promise<Program> {
   const script = `const s = require("node:dgram").createSocket("udp6"); s.bind(${port}, () => console.log("mine"));`;
   const thief = host.start([process.execPath, "-e", script]);
+  thieves.push(thief);
   await thief.waitForOutput(/mine/);
   return thief;
 }
@@ -62,6 +66,11 @@ describe("a daemon that is stopped", tools, () => {
       expect(await ping(pair.left.host, pair.right.address())).toBe(3);
     });
     afterAll(() => pair?.lab.close());
+
+    // a test that failed is tried once more
+    afterEach(async () => {
+      for (const thief of thieves.splice(0)) await thief.stop("SIGKILL");
+    });
 
     const works = async (): Promise<void> => expect(await ping(pair.left.host, pair.right.address())).toBe(3);
     const outboundDrops = async (reason: string): Promise<number> =>
@@ -103,7 +112,7 @@ describe("a daemon that is stopped", tools, () => {
       await left.host.run(["nft", "delete table ip t"]);
       expect((await outboundDrops("send_forbidden")) - before).toBe(3);
       await works();
-      await eventually("it is said", async () => (await linesOf(left, '"reason":"send_forbidden"')) === 1);
+      await eventually("it is said", async () => (await linesOf(left, '"reason":"send_forbidden"')) > 0);
     });
 
     test("a port that is taken when it is set: refused, and the tunnel stays on its old one", async () => {
@@ -123,16 +132,17 @@ describe("a daemon that is stopped", tools, () => {
 
     test("a port that is taken when the interface comes up: said once, and taken back when it is free", async () => {
       const { left, right } = pair;
+      const said = await linesOf(left, "no UDP socket");
       await left.host.ip("link set wg0 down");
       await eventually("the port is closed", async () => !(await left.host.listensOnUdp(51_820)));
       const thief = await takePort(left.host, 51_820);
       await left.host.ip("link set wg0 up");
-      await eventually("it is said", async () => (await linesOf(left, "no UDP socket")) === 1);
+      await eventually("it is said", async () => (await linesOf(left, "no UDP socket")) === said + 1);
       expect(await ping(left.host, right.address(), lost)).toBe(0);
       const refused = await left.host.try(["wg", "set", "wg0", "listen-port", "51820"]);
       expect(refused.stderr).toMatch(/in use/i);
       await sleep(1_500); // so that it has tried again
-      expect(await linesOf(left, "no UDP socket")).toBe(1);
+      expect(await linesOf(left, "no UDP socket")).toBe(said + 1);
       await thief.stop("SIGKILL");
       await eventually("answered", async () => (await ping(left.host, right.address(), { count: 1, waitS: 1 })) === 1);
       await works();
@@ -141,15 +151,16 @@ describe("a daemon that is stopped", tools, () => {
 
     test("a port that stays taken: another one can be set meanwhile", async () => {
       const { left, right } = pair;
+      await left.set("listen-port", "51820");
+      const said = await linesOf(left, "no UDP socket");
       await left.host.ip("link set wg0 down");
       await eventually("the port is closed", async () => !(await left.host.listensOnUdp(51_820)));
-      const thief = await takePort(left.host, 51_820);
+      await takePort(left.host, 51_820);
       await left.host.ip("link set wg0 up");
-      await eventually("it is said", async () => (await linesOf(left, "no UDP socket")) === 2);
+      await eventually("it is said", async () => (await linesOf(left, "no UDP socket")) === said + 1);
       await left.set("listen-port", "51821");
       await works();
       expect((await right.peer()).endpoint).toBe("192.0.2.1:51821");
-      await thief.stop("SIGKILL");
     });
   });
 
