@@ -30,7 +30,7 @@ describe("stopped for long", requireTools(["ip", "wg", "ping"]), () => {
     ];
     await sleep(STOPPED_MS);
     for (const sender of senders) await sender.stop("SIGINT");
-    expect((await status(right)).peers[0]!.handshakes.initiationsUnanswered).toBeGreaterThan(50);
+    expect((await status(right)).peers[0]!.handshakes.initiationsUnanswered).toBeGreaterThan(10);
     for (const pid of left.daemonPids) process.kill(pid, "SIGCONT");
     // what waited in its socket is answered first, and is too old for its peer, which asks again after REKEY_TIMEOUT
     const passes = async (): Promise<boolean> => (await ping(left.host, right.address(), { count: 1, waitS: 1 })) === 1;
