@@ -1,5 +1,6 @@
 // Every bench by its name; `npm run bench` is `all`: the micro benches, then the macro bench with the options given.
 import { COMPARE_USAGE, compare } from "./compare/main.js";
+import { FLOOD_USAGE, flood } from "./flood/main.js";
 import { LONGHAUL_USAGE, longhaul } from "./longhaul/main.js";
 import { MACRO_USAGE, macro, readMacroOptions } from "./macro/main.js";
 import { MICRO_USAGE, micro } from "./micro/main.js";
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, Bench>> = {
   micro: { usage: MICRO_USAGE, run: micro },
   macro: { usage: MACRO_USAGE, run: macro },
   longhaul: { usage: LONGHAUL_USAGE, run: longhaul },
+  flood: { usage: FLOOD_USAGE, run: flood },
   compare: { usage: COMPARE_USAGE, run: compare },
   scrape: { usage: SCRAPE_USAGE, run: scrape },
   all: { usage: MACRO_USAGE.replace("bench:macro", "bench"), run: everything },

@@ -20,6 +20,8 @@ const SOCKET_MODE = 0o600;
 const CLIENTS_MAX = 32;
 const HEADER_BYTES_MAX = 4_096;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A connection on which nothing moves, while it has an answer to take. Longer than any order takes. */
+const STALLED_MS = 120_000;
 /** For clients that are slow to take their answer. */
 const CLOSING_PATIENCE_MS = 500;
 
@@ -67,12 +69,14 @@ export interface ControlServer {
 
 /**
  * Listens on the interface's control socket, mode 0600; a stale one is replaced.
+ * @param stalledMs  a connection on which nothing moves for so long is dropped
  * Errors: UapiError EADDRINUSE when a running daemon has it; system errors.
  */
 export async function startControlServer(
   name: string,
   routes: ControlRoutes,
   directory = CONTROL_DIRECTORY,
+  stalledMs = STALLED_MS,
 ): Promise<ControlServer> {
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
@@ -80,6 +84,7 @@ export async function startControlServer(
     keepAlive: false,
   });
   server.maxConnections = CLIENTS_MAX;
+  server.setTimeout(stalledMs, (socket) => socket.destroy());
   server.on("request", (request, response) => void answer(routes, request, response));
   server.on("clientError", (_error, socket) => socket.destroy());
   const path = controlPath(name, directory);

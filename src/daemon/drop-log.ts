@@ -8,9 +8,11 @@ import type { DaemonLog } from "./log.js";
 
 /** A reason is told of at most so often; what comes in between is in the next line's count. */
 const QUIET_MS = 10_000;
+/** What goes on and on is told of half as often each time, down to this: a line that is away for a day is not a full journal. */
+const QUIET_MS_MAX = 640_000;
 const NAMED_PEERS_MAX = 3;
 
-/** Lost between the tunnel interface and the socket, whatever the network does. */
+/** Lost between the tunnel interface and the socket, or refused there by the kernel, whatever the network does. */
 const lostInHost: ReadonlySet<number> = new Set([
   DropReason.SocketOverflow,
   DropReason.BatchFull,
@@ -21,6 +23,12 @@ const lostInHost: ReadonlySet<number> = new Set([
   DropReason.SealFailed,
   DropReason.SendWouldBlock,
   DropReason.SendNoBuffers,
+  DropReason.SendNoSocket,
+  DropReason.SendTooLarge,
+  DropReason.SendUnreachable,
+  DropReason.SendForbidden,
+  DropReason.SendFailed,
+  DropReason.TunWriteFailed,
 ]);
 
 const directions = ["inbound", "outbound"] as const;
@@ -33,6 +41,10 @@ export class DropLog {
   readonly #toldMs = {
     inbound: new Float64Array(DROP_REASON_COUNT).fill(Number.NEGATIVE_INFINITY),
     outbound: new Float64Array(DROP_REASON_COUNT).fill(Number.NEGATIVE_INFINITY),
+  };
+  readonly #quietMs = {
+    inbound: new Float64Array(DROP_REASON_COUNT).fill(QUIET_MS),
+    outbound: new Float64Array(DROP_REASON_COUNT).fill(QUIET_MS),
   };
   readonly #toldOfPeer = new WeakMap<Peer, Record<Direction, Float64Array>>();
   #unaccountedTold = false;
@@ -48,7 +60,7 @@ export class DropLog {
       const drops = this.#dropsOf(this.#statistics.ledger, direction);
       for (let reason = 1; reason < DROP_REASON_COUNT; reason++) {
         const packets = drops[reason] - this.#told[direction][reason];
-        if (packets > 0 && nowMs - this.#toldMs[direction][reason] >= QUIET_MS) {
+        if (packets > 0 && this.#isDue(direction, reason, nowMs)) {
           this.#tellReason(direction, reason, packets);
           this.#told[direction][reason] = drops[reason];
           this.#toldMs[direction][reason] = nowMs;
@@ -56,6 +68,15 @@ export class DropLog {
       }
     }
     this.#tellUnaccounted();
+  }
+
+  /** Whether a reason has been quiet for long enough. What comes again at once has to be quiet for longer the next time. */
+  #isDue(direction: Direction, reason: number, nowMs: number): boolean {
+    const quietMs = this.#quietMs[direction];
+    const sinceMs = nowMs - this.#toldMs[direction][reason];
+    if (sinceMs < quietMs[reason]) return false;
+    quietMs[reason] = sinceMs < 2 * quietMs[reason] ? Math.min(2 * quietMs[reason], QUIET_MS_MAX) : QUIET_MS;
+    return true;
   }
 
   #tellReason(direction: Direction, reason: number, packets: number): void {

@@ -162,6 +162,7 @@ export class Gateway {
     this.statistics = this.#makeStatistics(loop);
     const drops = new DropLog(this.statistics, options.log);
     this.#sampling = setInterval(() => {
+      if (this.#socketProblem !== undefined) this.#openSockets();
       this.#kernel.readParts(this.#network.socket4, this.#network.socket6);
       this.statistics.sample();
       drops.tell(this.statistics.nowMs());
@@ -313,6 +314,7 @@ export class Gateway {
       return;
     }
     if (this.#network.isOpen) this.#rebind(port);
+    else if (this.#socketProblem !== undefined) this.#listenOn(port);
     this.#listenPort = port;
   }
 
@@ -323,10 +325,19 @@ export class Gateway {
     try {
       this.#network.open(port, this.#mark);
     } catch (error) {
-      this.#network.open(previous, this.#mark);
+      this.#openAgain(previous);
       throw error;
     } finally {
       this.#loop.watchSockets();
+    }
+  }
+
+  /** The port that was left a moment ago. Somebody may have taken it meanwhile: then it is waited for. */
+  #openAgain(port: number): void {
+    try {
+      this.#network.open(port, this.#mark);
+    } catch (error) {
+      this.#noSockets(error, port);
     }
   }
 
@@ -347,24 +358,40 @@ export class Gateway {
   }
 
   #upChanged(isUp: boolean): void {
-    if (!isUp) {
-      this.device.down();
-      this.#loop.unwatchSockets();
-      this.#network.close();
-      this.#log.info("interface down");
+    this.#socketProblem = undefined;
+    if (isUp) {
+      this.#openSockets();
       return;
     }
+    this.device.down();
+    this.#loop.unwatchSockets();
+    this.#network.close();
+    this.#log.info("interface down");
+  }
+
+  /** The port may be taken, or descriptors used up: then it is tried again once a second while the interface is up. */
+  #openSockets(): void {
     try {
-      this.#socketProblem = undefined;
-      this.#network.open(this.#listenPort, this.#mark);
+      this.#listenOn(this.#listenPort);
     } catch (error) {
-      this.#socketProblem = error;
-      this.#log.error({ err: error, port: this.#listenPort }, "interface up, but no UDP socket: nothing will pass");
-      return;
+      this.#noSockets(error, this.#listenPort);
     }
+  }
+
+  /** Errors: SystemCallError (port taken), with nothing open. */
+  #listenOn(port: number): void {
+    this.#network.open(port, this.#mark);
+    this.#socketProblem = undefined;
     this.#loop.watchSockets();
     this.device.up(this.#loop.readNowMs());
     this.#loop.armTimer();
     this.#log.info({ port: this.#network.port }, "interface up");
+  }
+
+  #noSockets(error: unknown, port: number): void {
+    if (this.#socketProblem === undefined) {
+      this.#log.error({ err: error, port }, "interface up, but no UDP socket: nothing will pass until there is one");
+    }
+    this.#socketProblem = error;
   }
 }

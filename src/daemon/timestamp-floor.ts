@@ -88,6 +88,7 @@ export class TimestampFloor implements TimestampKeeper {
     this.#sentS = timestamp.seconds;
     const wantedS = this.#reservation(timestamp.seconds);
     if (timestamp.seconds >= this.#reservedS) this.#reserveNow(wantedS);
+    else if (this.#hasFailed) void this.#reserveSoon(Math.max(wantedS, this.#reservedS));
     else if (wantedS - this.#reservedS > AHEAD_OF_CLOCK_S / 2) void this.#reserveSoon(wantedS);
   }
 
@@ -133,9 +134,9 @@ export class TimestampFloor implements TimestampKeeper {
     this.#isWriting = true;
     const name = this.#name;
     try {
-      const isWanted = (): boolean => this.#name === name && wantedS > this.#reservedS;
+      const isWanted = (): boolean => this.#name === name && this.#isNews(wantedS);
       if (!(await this.#directory.writeSoon(name, this.#format(wantedS), isWanted))) return;
-      if (this.#name !== name || wantedS <= this.#reservedS) return;
+      if (this.#name !== name || !this.#isNews(wantedS)) return;
       this.#writtenS = wantedS;
       this.#take(wantedS);
       this.#succeeded();
@@ -144,6 +145,11 @@ export class TimestampFloor implements TimestampKeeper {
     } finally {
       this.#isWriting = false;
     }
+  }
+
+  /** Whether it is more than what is reserved, or that is not on the disk. */
+  #isNews(wantedS: number): boolean {
+    return this.#hasFailed ? wantedS >= this.#reservedS : wantedS > this.#reservedS;
   }
 
   #take(reservedS: number): void {

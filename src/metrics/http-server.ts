@@ -1,9 +1,9 @@
 // The HTTP server behind an address for metrics: read-only, on TCP or a UNIX socket. Whoever reaches it may read, nobody may hold it
-// up: few connections, short headers, short patience. A browser is told to take nothing from elsewhere, and a page from
+// up: few connections, the quietest of which makes room for a new one, short headers, short patience. A browser is told to take nothing from elsewhere, and a page from
 // elsewhere that borrowed our address (DNS rebinding) is known by the Host header and sent away.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isIP, isIPv6 } from "node:net";
+import { isIP, isIPv6, type Socket } from "node:net";
 import type { ReadHandler } from "./routes.js";
 
 /** Where to listen; the same form as in a configuration. */
@@ -51,13 +51,33 @@ export function createStatusServer(options: HttpServerOptions): Server {
     keepAliveTimeout: KEEP_ALIVE_MS,
     noDelay: true,
   });
-  server.maxConnections = CONNECTIONS_MAX;
+  boundConnections(server);
   server.maxHeadersCount = HEADERS_MAX;
   server.setTimeout(options.stalledMs ?? STALLED_MS, (socket) => socket.destroy());
   server.on("request", (request, response) => void serve(options, request, response));
   server.on("clientError", (_error, socket) => socket.destroy());
   for (const event of ["upgrade", "connect"] as const) server.on(event, (_request, socket) => socket.destroy());
   return server;
+}
+
+/**
+ * When there is one connection too many, the one that asked the longest ago goes: whoever holds connections open, in the middle of an
+ * answer or before a question, keeps no scraper out.
+ */
+function boundConnections(server: Server): void {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    const [quietest] = sockets;
+    if (sockets.size >= CONNECTIONS_MAX && quietest !== undefined) {
+      sockets.delete(quietest);
+      quietest.destroy();
+    }
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("request", ({ socket }) => {
+    if (sockets.delete(socket)) sockets.add(socket);
+  });
 }
 
 async function serve(options: HttpServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -5,16 +5,21 @@ import type { StatusPage } from "./page-file.js";
 import type { StatusSource } from "./status-source.js";
 import { statusText } from "./status-text.js";
 
+/** Who is being written to, and when it last took something, in ms; the one that waits the longest first. */
+type Readers = Map<ServerResponse, number>;
+
 export type ReadHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 const JSON_TYPE = "application/json; charset=utf-8";
 /** Readers at the same time; each may hold the text of a slice. */
 const READERS_MAX = 8;
+/** A reader that takes nothing for so long makes room for another, if there are too many. */
+const STUCK_MS = 1_000;
 const RETRY_S = "1";
 
 /** @returns handlers by path; the status page is not among them */
 export function statusRoutes(source: StatusSource): Map<string, ReadHandler> {
-  const readers = { count: 0 };
+  const readers: Readers = new Map();
   return new Map<string, ReadHandler>([
     [
       "/metrics",
@@ -72,7 +77,7 @@ async function answer(
 
 /** Writes pieces as fast as the reader takes them, and stops when it has gone. */
 async function stream(
-  readers: { count: number },
+  readers: Readers,
   request: IncomingMessage,
   response: ServerResponse,
   contentType: string,
@@ -83,22 +88,37 @@ async function stream(
     response.end();
     return;
   }
-  if (readers.count >= READERS_MAX) {
+  if (!hasRoom(readers)) {
     response.writeHead(503, { "retry-after": RETRY_S, "content-length": 0 });
     response.end();
     return;
   }
-  readers.count++;
+  readers.set(response, performance.now());
   try {
     response.writeHead(200, { "content-type": contentType });
     for await (const piece of pieces()) {
       if (response.destroyed) return;
+      readers.delete(response);
+      readers.set(response, performance.now());
       if (!response.write(piece)) await drained(response);
     }
     response.end();
   } finally {
-    readers.count--;
+    readers.delete(response);
   }
+}
+
+/** Whether one more reader may be written to. One that does not read loses its place. */
+function hasRoom(readers: Readers): boolean {
+  if (readers.size < READERS_MAX) return true;
+  for (const [reader, tookMs] of readers) {
+    if (performance.now() - tookMs < STUCK_MS) return false;
+    if (!reader.writableNeedDrain) continue;
+    readers.delete(reader);
+    reader.destroy();
+    return true;
+  }
+  return false;
 }
 
 /** Resolves when more can be written, or nobody is left to read it. */

@@ -13,7 +13,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { open, unlink } from "node:fs/promises";
+import { mkdir, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 const DEFAULT_STATE_DIRECTORY = "/var/lib/longhaul";
@@ -76,12 +76,12 @@ export class StateDirectory {
   }
 
   /**
-   * As write, without keeping the event loop. The directory exists already. One at a time of the same name; write() may be called
-   * meanwhile.
+   * As write, without keeping the event loop. One at a time of the same name; write() may be called meanwhile.
    * @param isWanted  asked at the last moment: false leaves the file as it is
    * @returns whether it was written. Errors: system errors.
    */
   async writeSoon(name: string, text: string, isWanted: () => boolean): Promise<boolean> {
+    await mkdir(this.path, { recursive: true, mode: DIRECTORY_MODE });
     const temporary = this.#temporary(name, SOON);
     try {
       const file = await open(temporary, "wx", FILE_MODE);

@@ -1,11 +1,13 @@
 // The control socket by itself: routes, refusals, modes, stale and taken sockets.
 import { linkSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { askControl, NotRunningError } from "../../src/daemon/control-client.js";
 import { answerJson, ControlRoutes, type ControlServer, startControlServer } from "../../src/daemon/control-server.js";
+import { eventually } from "../support/gateway.js";
 
 describe("control socket", () => {
   let directory: string;
@@ -18,8 +20,8 @@ describe("control socket", () => {
     rmSync(join(directory, ".."), { recursive: true });
   });
 
-  const start = async (routes: ControlRoutes): Promise<ControlServer> => {
-    const server = await startControlServer("hq", routes, directory);
+  const start = async (routes: ControlRoutes, stalledMs?: number): Promise<ControlServer> => {
+    const server = await startControlServer("hq", routes, directory, stalledMs);
     open.push(server);
     return server;
   };
@@ -75,6 +77,19 @@ describe("control socket", () => {
     await server.close();
     silent.destroy();
     babbler.destroy();
+  });
+
+  test("clients that never read their answer do not keep others out for ever", async () => {
+    const long = (_request: unknown, response: ServerResponse): void => void response.end(Buffer.alloc(10_000_000));
+    const server = await start(hello().get("/long", long), 300);
+    const clients = Array.from({ length: 32 }, () =>
+      connect(server.path)
+        .on("error", () => {})
+        .pause(),
+    );
+    for (const client of clients) client.write("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+    await eventually("there is room", async () => (await ask("GET", "/hello").catch(() => undefined))?.status === 200);
+    for (const client of clients) client.destroy();
   });
 });
 

@@ -75,6 +75,23 @@ test("one line in ten seconds for a reason that goes on, and none is forgotten",
   expect(lines.map(({ fields }) => fields["packets"])).toEqual([1, 10]);
 });
 
+test("what goes on for a day is told of less and less, and at once again after a pause", () => {
+  const told: number[] = [];
+  const lose = (second: number): void => {
+    alice.device.state.ledger.lostBeforeInbound(DropReason.SocketOverflow, 1);
+    const before = lines.length;
+    drops.tell(second * 1_000);
+    if (lines.length > before) told.push(second);
+  };
+  for (let second = 0; second < 86_400; second++) lose(second);
+  expect(told.slice(0, 5)).toEqual([0, 10, 30, 70, 150]);
+  expect(told.length).toBeLessThan(150);
+  expect(lines.reduce((sum, { fields }) => sum + (fields["packets"] as number), 0)).toBe(told.at(-1)! + 1);
+  told.splice(0);
+  for (const second of [90_000, 90_005, 90_010, 90_015]) lose(second);
+  expect(told).toEqual([90_000, 90_010]);
+});
+
 test("at level info only what this host lost", () => {
   drops = dropLog(["error", "info"]);
   alice.device.state.ledger.lostBeforeInbound(DropReason.SocketOverflow, 7);

@@ -186,6 +186,17 @@ describe("the disk", () => {
     expect(new Run(0, directory).send()).toBeGreaterThan(NOW_MS);
   });
 
+  test("that can be written again is written with the next timestamp, in the same second", async () => {
+    const directory = join(path, "soon");
+    writeFileSync(directory, "");
+    const run = new Run(NOW_MS, directory);
+    run.send();
+    rmSync(directory);
+    run.send();
+    await eventually("it is said", () => run.logged.at(-1) === "handshake timestamps are kept on disk again");
+    expect(new Run(0, directory).send()).toBeGreaterThan(NOW_MS);
+  });
+
   test.each(["", "nonsense", "17", "1800000000 no handshake timestamp has reached this Unix sec", "0 x"])(
     "with a damaged file %j: it is said, and replaced",
     (text) => {

@@ -210,20 +210,25 @@ test("headers that are too long end the connection", async () => {
   expect(answer).not.toContain("200 OK");
 });
 
-test("connections are bounded, and free again when they close", async () => {
-  const port = await start();
+test("connections are bounded: the one that was quiet the longest makes room, and a newcomer is always served", async () => {
+  const port = await start({ stalledMs: 600_000, headersTimeoutMs: 600_000 });
   const open: Socket[] = [];
-  for (let i = 0; i < 100; i++) {
-    const socket = connect(port, "127.0.0.1");
-    socket.on("error", () => {});
-    open.push(socket);
-  }
-  await eventually(
-    "some are dropped",
-    () => open.filter((socket) => socket.destroyed || socket.readyState === "closed").length >= 36,
-  );
-  for (const socket of open) socket.destroy();
-  await eventually("served again", async () => (await ask(port, "/healthz").catch(() => undefined))?.status === 200);
+  const connected = (): Promise<Socket> =>
+    new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1", () => resolve(socket));
+      socket.on("error", () => {}).resume();
+      closers.push(() => socket.destroy());
+      open.push(socket);
+    });
+  const first = await connected();
+  for (let i = 0; i < 63; i++) await connected();
+  const answered = new Promise((resolve) => first.once("data", resolve));
+  first.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await answered;
+  for (let i = 0; i < 36; i++) await connected();
+  expect((await ask(port, "/healthz")).status).toBe(200);
+  await eventually("some are dropped", () => open.filter((socket) => socket.destroyed).length >= 37);
+  expect(open.filter((socket) => socket.destroyed)).toEqual(open.slice(1, 38));
 });
 
 test("a reader that does not read stops the writing, and is dropped", async () => {
@@ -251,6 +256,20 @@ test("a reader that does not read stops the writing, and is dropped", async () =
   await writing;
   expect(heldMax).toBeLessThan(500_000);
   expect(socket.bytesRead).toBeLessThan(10_000_000);
+});
+
+test("readers that do not read lose their place after a moment", async () => {
+  const port = await start({ routes: statusRoutes(await testSource(4_000)), stalledMs: 600_000 });
+  for (let i = 0; i < 8; i++) {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.pause();
+      socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    });
+    closers.push(() => socket.destroy());
+    socket.on("error", () => {});
+  }
+  await eventually("there is no room", async () => (await ask(port, "/metrics")).status === 503);
+  await eventually("there is room", async () => (await ask(port, "/metrics")).status === 200);
 });
 
 test("a failure in a route is a 500 without its cause", async () => {

@@ -3,9 +3,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { askControl } from "../../src/daemon/control-client.js";
-import type { StatusDocument } from "../../src/metrics/status.js";
 import { eventually, type Gateway, INTERFACE } from "../support/gateway.js";
+import { dropped, everythingIsAccountedFor, status } from "../support/ledger.js";
 import { longhaul } from "../support/programs.js";
 import { requireTools } from "../support/require-tools.js";
 import { ping } from "../support/traffic.js";
@@ -13,22 +12,7 @@ import { MessageType, startWiredPair, type WiredPair } from "../support/wire.js"
 
 const tools = requireTools(["ip", "wg", "ping"]);
 
-async function status({ host }: Gateway): Promise<StatusDocument> {
-  const { text } = await askControl(INTERFACE, "GET", "/status.json", host.path("/run/longhaul"));
-  return JSON.parse(text) as StatusDocument;
-}
-
 const path = async (gateway: Gateway) => (await status(gateway)).peers[0]!.path;
-const dropped = (drops: readonly { reason: string; packets: number }[], reason: string): number =>
-  drops.find((one) => one.reason === reason)?.packets ?? 0;
-
-async function everythingIsAccountedFor({ left, right }: WiredPair): Promise<void> {
-  for (const gateway of [left, right]) {
-    const { ledger } = await status(gateway);
-    expect([ledger.inbound.unaccounted, ledger.outbound.unaccounted]).toEqual([0, 0]);
-  }
-}
-
 /** One ping, and what was missing before it is known to be missing once it has settled. */
 async function settle({ left, right }: WiredPair): Promise<void> {
   for (let i = 0; i < 3; i++) {
@@ -71,7 +55,7 @@ describe("between two daemons", tools, () => {
     expect(loop.turns).toBeGreaterThan(0);
     expect(loop.absences).toBeGreaterThan(0);
     expect(loop.queuedPackets).toBe(offloads.udpReceivedDatagrams + offloads.tunReadPackets);
-    await everythingIsAccountedFor(pair);
+    await everythingIsAccountedFor(pair.left, pair.right);
   });
 
   test("what a daemon that stands still lets overflow has its row", async () => {
@@ -92,7 +76,7 @@ describe("between two daemons", tools, () => {
       const { ledger } = await status(left);
       return dropped(ledger.outbound.drops, "tun_queue_full") === lost;
     });
-    await everythingIsAccountedFor(pair);
+    await everythingIsAccountedFor(pair.left, pair.right);
   });
 
   test("what the sender's firewall forbids has its row at the sender", async () => {
@@ -103,7 +87,7 @@ describe("between two daemons", tools, () => {
     const { ledger, peers } = await status(left);
     expect(dropped(ledger.outbound.drops, "send_forbidden")).toBeGreaterThanOrEqual(5);
     expect(peers[0]!.drops.lastSendRefusedReason).toBe("send_forbidden");
-    await everythingIsAccountedFor(pair);
+    await everythingIsAccountedFor(pair.left, pair.right);
   });
 
   test.each(["10.9.0.77", "fd09::77"])(
@@ -112,7 +96,7 @@ describe("between two daemons", tools, () => {
       const { left } = pair;
       const { stdout } = await left.host.try(["ping", "-n", "-c", "1", "-W", "5", address]);
       expect(stdout).toMatch(/unreachable/i);
-      await everythingIsAccountedFor(pair);
+      await everythingIsAccountedFor(pair.left, pair.right);
     },
   );
 });

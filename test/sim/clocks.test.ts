@@ -89,3 +89,16 @@ test("2038 for an hour, with a restart in the middle, and without the disk after
   office.boot();
   office.talk(HOUR_MS);
 });
+
+test("after a sleep longer than keys are kept, the handshake that it ends with is not forgotten, and the first packet arrives", async () => {
+  const world = await World.create();
+  const [alice, bob] = world.pair();
+  alice.sendInner("10.0.0.1", "10.0.0.2", "before");
+  world.run(1_000);
+  world.nowMs += 1_200_000;
+  alice.device.finishTurn(world.nowMs); //  what came due in the sleep, the end of all keys too
+  alice.sendInner("10.0.0.1", "10.0.0.2", "after");
+  world.run(1_000);
+  expect(bob.marks()).toEqual(["before", "after"]);
+  expect(bob.device.state.ledger.inboundDrops[DropReason.InitiationFlood]).toBe(0);
+});

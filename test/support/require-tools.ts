@@ -23,6 +23,9 @@ const packageOf: Readonly<Record<string, string>> = {
   "systemd-analyze": "systemd",
   chromium: "chromium",
   promtool: "prometheus",
+  "g++": "g++",
+  unshare: "util-linux",
+  prlimit: "util-linux",
 };
 
 /**

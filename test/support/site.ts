@@ -16,6 +16,8 @@ export interface PairOptions {
   readonly presharedKey?: string;
   /** Empty, whose cable is to be used. */
   readonly lab?: Lab;
+  /** Called with each host before its daemon starts. */
+  readonly prepare?: (host: Host) => Promise<unknown>;
 }
 
 /** Two gateways on one cable that know each other's endpoint. */
@@ -40,6 +42,7 @@ export async function startStrangers(options: PairOptions): Promise<Pair> {
       { host: hosts[1], name: "eth0", addresses: ["192.0.2.2/24", "2001:db8::2/64"] },
       options.underlayMtu ?? 1_500,
     );
+    for (const host of hosts) await options.prepare?.(host);
     const [left, right] = [await startGateway(hosts[0], 1, options), await startGateway(hosts[1], 2, options)];
     return { lab, left, right };
   } catch (error) {

@@ -215,6 +215,13 @@ export class HandshakeExchange {
 
   /** The pace of initiations is not changed: they may be under way. */
   #zeroKeys(peer: Peer): void {
+    this.#forgetKeypairs(peer);
+    this.#releaseHandshakeIndex(peer);
+    peer.handshake.clear();
+    peer.sentLastMinuteHandshake = false;
+  }
+
+  #forgetKeypairs(peer: Peer): void {
     const { keypairs } = this.#state;
     keypairs.giveBack(peer.keypairs.current);
     keypairs.giveBack(peer.keypairs.previous);
@@ -222,9 +229,15 @@ export class HandshakeExchange {
     peer.keypairs.current = undefined;
     peer.keypairs.previous = undefined;
     peer.keypairs.next = undefined;
-    this.#releaseHandshakeIndex(peer);
-    peer.handshake.clear();
-    peer.sentLastMinuteHandshake = false;
+  }
+
+  /**
+   * What is old goes. A handshake under way is not, its secrets are made anew with each retry: after a long sleep it began a moment
+   * ago, and another one in its place would come too soon after it to be answered.
+   */
+  #zeroKeyMaterial(peer: Peer): void {
+    if (this.#state.timers.isPending(peer.id, PeerTimer.RetransmitHandshake)) this.#forgetKeypairs(peer);
+    else this.#zeroKeys(peer);
   }
 
   /** One of a peer's timers is due. */
@@ -233,7 +246,7 @@ export class HandshakeExchange {
     if (peer === undefined || !this.#state.isUp) return;
     if (kind === PeerTimer.RetransmitHandshake) this.#retransmit(peer, nowMs);
     else if (kind === PeerTimer.SendKeepalive) this.#keepaliveDue(peer, nowMs);
-    else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeys(peer);
+    else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer);
     else if (kind === PeerTimer.NewHandshake) {
       this.#forgetSource(peer);
       this.initiate(peer, nowMs, false);
