@@ -23,10 +23,11 @@ size_t ReceiveStart(const Batch& batch) { return AlignUp(size_t(batch.header[kCe
 // What is left of `capacity`; nothing when the batch's own count makes no sense.
 int Free(int capacity, int used) { return used < 0 || used > capacity ? 0 : capacity - used; }
 
+// Zero for one that the kernel cut: an inherited socket may have more switched on than there is room for.
 template <class T>
 T ControlValue(const cmsghdr* header) {
-  T value;
-  memcpy(&value, CMSG_DATA(header), sizeof value);
+  T value = {};
+  if (header->cmsg_len >= CMSG_LEN(sizeof value)) memcpy(&value, CMSG_DATA(header), sizeof value);
   return value;
 }
 
@@ -81,7 +82,7 @@ void UdpSocket::FillRecord(EndpointRecord& record, int message, int* segmentByte
       *tos = ControlValue<int>(c) & 0xff;
     } else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
       *segmentBytes = ControlValue<int>(c);
-    } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+    } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL && c->cmsg_len >= CMSG_LEN(sizeof(uint32_t))) {
       NoteOverflow(ControlValue<uint32_t>(c));
     }
   }
