@@ -6,7 +6,7 @@
 //   --keep     puts what runs new code into the kept inputs, smallest first (native/test/corpus, test/fuzz/corpus)
 
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -78,16 +78,15 @@ async function fuzzNative(name, { seconds, seed, keep }) {
   return { name, seconds, executions, coverage, findings: status === 0 ? 0 : 1 };
 }
 
-/** The smallest inputs that together run as much as all do. */
+/** The smallest inputs that together run as much as all do, and every regression. */
 async function keepNative(program, found, corpus) {
   const merged = `${found}-kept`;
   mkdirSync(merged);
   const args = ["-merge=1", "-use_counters=0", `-max_len=${KEPT_BYTES_MAX}`, merged, corpus, found];
   const { status, stderr } = await run(program, args);
   if (status !== 0) throw new Error(`merging failed: ${stderr.slice(-500)}`);
-  rmSync(corpus, { recursive: true });
-  const moved = spawnSync("cp", ["-r", merged, corpus]);
-  if (moved.status !== 0) throw new Error(`no copy of ${merged}`);
+  for (const file of readdirSync(corpus)) if (!file.startsWith("regression-")) rmSync(join(corpus, file));
+  for (const file of readdirSync(merged)) cpSync(join(merged, file), join(corpus, file));
 }
 
 async function fuzzScript(name, { seconds, seed, keep }) {

@@ -99,7 +99,9 @@ describe("the process", tools, () => {
   test("the signal at which Node opens its debugger opens none, and ends nothing", async () => {
     pair = await startPair({ programs });
     const { left, right } = pair;
-    const daemons = left.host.processes().filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("longhaul"));
+    const daemons = left.host
+      .processes()
+      .filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("longhaul"));
     expect(daemons.length).toBeGreaterThan(0);
     for (const pid of daemons) process.kill(pid, "SIGUSR1");
     await sleep(1_000);
