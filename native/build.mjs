@@ -1,5 +1,5 @@
 // Builds the addon with make, against the headers that came with this Node. Downloads nothing.
-// usage: node build.mjs [--test | --fuzz | --bench | --clean]
+// usage: node build.mjs [--test | --fuzz | --libfuzzer | --bench | --clean]
 //        node build.mjs --install            as npm does: builds only when no prebuilt addon loads here
 //        node build.mjs --prebuild [ARCH]    fills prebuilds/linux-ARCH/, for x64 or arm64, with a cross compiler if need be
 
@@ -87,7 +87,14 @@ function main([argument, word]) {
   if (process.platform !== "linux") fail(`Linux only; this is ${process.platform}`);
   if (argument === "--prebuild") return prebuild(word ?? process.arch);
   if (argument === "--install" && prebuildLoads()) return 0;
-  const targets = { "--install": "all", "--test": "test", "--fuzz": "fuzz", "--bench": "bench", "--clean": "clean" };
+  const targets = {
+    "--install": "all",
+    "--test": "test",
+    "--fuzz": "fuzz",
+    "--libfuzzer": "libfuzzer",
+    "--bench": "bench",
+    "--clean": "clean",
+  };
   const target = argument === undefined ? "all" : targets[argument];
   if (target === undefined) fail(`unknown argument ${argument}; known: --prebuild ${Object.keys(targets).join(" ")}`);
   const compiler = process.env.CXX ?? "g++";

@@ -68,6 +68,11 @@ int32_t ToInt(napi_env env, napi_value v, int32_t fallback) {
   return out;
 }
 
+uint32_t ToUint(napi_env env, napi_value v) {
+  uint32_t out = 0;
+  return v == nullptr || napi_get_value_uint32(env, v, &out) != napi_ok ? 0 : out;
+}
+
 double ToDouble(napi_env env, napi_value v, double fallback) {
   double out = fallback;
   if (v == nullptr || napi_get_value_double(env, v, &out) != napi_ok) return fallback;

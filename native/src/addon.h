@@ -46,6 +46,7 @@ size_t Arguments(napi_env env, napi_callback_info info, napi_value (&out)[N]) {
 
 // Plain conversions; a value of another type gives `fallback`.
 int32_t ToInt(napi_env env, napi_value v, int32_t fallback = 0);
+uint32_t ToUint(napi_env env, napi_value v);  // modulo 2^32, as JavaScript's >>> 0; 0 for no number
 double ToDouble(napi_env env, napi_value v, double fallback = 0);
 napi_value FromInt(napi_env env, int32_t v);
 napi_value FromDouble(napi_env env, double v);

@@ -49,10 +49,8 @@ int Aead::ClearKey(int slot) {
   return 0;
 }
 
-int Aead::PrepareSeal(Batch& b, int run, int index, AeadItem& item) const {
-  const int slot = b.runFirst[run] + index;
+int Aead::PrepareSeal(Batch& b, int run, int slot, double counter, AeadItem& item) const {
   if (!HasKey(b.runKey[run])) return -ENOKEY;
-  const double counter = b.runCounter[run] + index;
   if (!(counter >= 0 && counter < kCounterLimit)) return -EOVERFLOW;
   const int64_t offset = b.packetOffset[slot];
   const int64_t length = b.packetLength[slot];
@@ -98,7 +96,7 @@ int Aead::Seal(Batch& b) {
     RunRange(b, run, first, end);
     for (int slot = first; slot < end; slot++) {
       if (b.packetStatus[slot] != 0) continue;
-      const int refused = PrepareSeal(b, run, slot - first, items_[pending]);
+      const int refused = PrepareSeal(b, run, slot, b.runCounter[run] + (slot - first), items_[pending]);
       if (refused != 0) {
         b.packetStatus[slot] = refused;
         continue;

@@ -104,8 +104,9 @@ class Aead {
   static constexpr size_t kItems = 128;
 
   bool HasKey(int slot) const { return slot >= 0 && slot < keySlots_ && hasKey_[size_t(slot)] != 0; }
-  int PrepareSeal(Batch& batch, int run, int index, AeadItem& item) const;
-  int PrepareOpen(Batch& batch, int run, int index, AeadItem& item) const;
+  /// @param slot  of the run, inside the batch.
+  int PrepareSeal(Batch& batch, int run, int slot, double counter, AeadItem& item) const;
+  int PrepareOpen(Batch& batch, int run, int slot, AeadItem& item) const;
   int FlushSeal(Batch& batch, size_t count);
   int FlushOpen(Batch& batch, size_t count);
 

@@ -21,6 +21,8 @@ struct AeadState {
 
 namespace {
 
+constexpr int32_t kKeySlotsMax = 1 << 20;
+
 Aead* ToAead(napi_env env, napi_value handle) {
   const auto& aeads = GetAddon(env)->aead->aeads;
   const int32_t i = ToInt(env, handle, -1);
@@ -56,7 +58,7 @@ napi_value Create(napi_env env, napi_callback_info info) {
   napi_value args[2];
   Arguments(env, info, args);
   const int32_t keySlots = ToInt(env, args[1]);
-  if (keySlots < 1) return FromString(env, "keySlots must be at least 1");
+  if (keySlots < 1 || keySlots > kKeySlotsMax) return FromString(env, "keySlots must be 1 to 1,048,576");
   AeadBackendChoice choice = MakeAeadBackend(ToString(env, args[0]).c_str(), keySlots + 1);
   if (!choice.backend) return FromString(env, choice.reason);
   auto& aeads = GetAddon(env)->aead->aeads;

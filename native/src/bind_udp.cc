@@ -32,7 +32,7 @@ napi_value UdpOpen(napi_env env, napi_callback_info info) {
   napi_get_value_string_utf8(env, args[2], address, sizeof address, &length);
   if (inet_pton(options.family, address, options.address) != 1) return FromOutcome(env, FailedWith(EINVAL, "inet_pton"));
   options.port = ToInt(env, args[1]);
-  options.mark = uint32_t(ToDouble(env, args[3]));
+  options.mark = ToUint(env, args[3]);
   options.receiveBufferBytes = ToInt(env, args[4]);
   options.sendBufferBytes = ToInt(env, args[5]);
   options.offloads = ToInt(env, args[6]) != 0;
@@ -70,7 +70,7 @@ napi_value UdpSetMark(napi_env env, napi_callback_info info) {
   napi_value args[2];
   Arguments(env, info, args);
   UdpSocket* socket = ToSocket(env, args[0]);
-  return socket == nullptr ? ClosedHandle(env) : FromOutcome(env, socket->SetMark(uint32_t(ToDouble(env, args[1]))));
+  return socket == nullptr ? ClosedHandle(env) : FromOutcome(env, socket->SetMark(ToUint(env, args[1])));
 }
 
 // udpAttachEndpoints(handle, table: Uint8Array): rows, or -errno

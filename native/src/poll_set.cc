@@ -9,6 +9,12 @@
 
 namespace tuntap {
 
+namespace {
+
+constexpr double kFarMs = 1e15;  // a deadline that no machine lives to see, and still a time_t
+
+}  // namespace
+
 PollSet::PollSet(UniqueFd epoll) : epoll_(std::move(epoll)) {}
 
 Outcome PollSet::Open(std::unique_ptr<PollSet>& out) {
@@ -49,6 +55,7 @@ Outcome PollTimer::Open(std::unique_ptr<PollTimer>& out) {
 Outcome PollTimer::Set(double deadlineMs) {
   itimerspec when = {};
   if (deadlineMs > 0) {
+    deadlineMs = std::fmin(deadlineMs, kFarMs);
     const double seconds = std::floor(deadlineMs / 1e3);
     when.it_value.tv_sec = time_t(seconds);
     when.it_value.tv_nsec = long((deadlineMs - seconds * 1e3) * 1e6);

@@ -23,11 +23,12 @@ size_t ReceiveStart(const Batch& batch) { return AlignUp(size_t(batch.header[kCe
 // What is left of `capacity`; nothing when the batch's own count makes no sense.
 int Free(int capacity, int used) { return used < 0 || used > capacity ? 0 : capacity - used; }
 
+// Leaves `value` alone when the kernel cut the message: an inherited socket may have more switched on than there is room for.
 template <class T>
-T ControlValue(const cmsghdr* header) {
-  T value;
+bool ReadControl(const cmsghdr* header, T& value) {
+  if (header->cmsg_len < CMSG_LEN(sizeof value)) return false;
   memcpy(&value, CMSG_DATA(header), sizeof value);
-  return value;
+  return true;
 }
 
 void SetSender(EndpointRecord& record, const sockaddr_in6& name) {
@@ -66,23 +67,27 @@ void UdpSocket::FillRecord(EndpointRecord& record, int message, int* segmentByte
   msghdr& header = receive_->headers[message].msg_hdr;
   memset(&record, 0, sizeof record);
   SetSender(record, receive_->names[message]);
+  in_pktinfo info4 = {};
+  in6_pktinfo info6 = {};
+  uint8_t tos4 = 0;
+  uint32_t dropped = 0;
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
     if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-      const auto info = ControlValue<in_pktinfo>(c);
-      record.sourceIfindex = uint32_t(info.ipi_ifindex);
-      memcpy(record.source, &info.ipi_spec_dst, 4);
+      if (!ReadControl(c, info4)) continue;
+      record.sourceIfindex = uint32_t(info4.ipi_ifindex);
+      memcpy(record.source, &info4.ipi_spec_dst, 4);
     } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-      const auto info = ControlValue<in6_pktinfo>(c);
-      record.sourceIfindex = info.ipi6_ifindex;
-      memcpy(record.source, &info.ipi6_addr, 16);
+      if (!ReadControl(c, info6)) continue;
+      record.sourceIfindex = info6.ipi6_ifindex;
+      memcpy(record.source, &info6.ipi6_addr, 16);
     } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
-      *tos = ControlValue<uint8_t>(c);
+      if (ReadControl(c, tos4)) *tos = tos4;
     } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
-      *tos = ControlValue<int>(c) & 0xff;
+      if (ReadControl(c, *tos)) *tos &= 0xff;
     } else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
-      *segmentBytes = ControlValue<int>(c);
+      ReadControl(c, *segmentBytes);
     } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-      NoteOverflow(ControlValue<uint32_t>(c));
+      if (ReadControl(c, dropped)) NoteOverflow(dropped);
     }
   }
 }

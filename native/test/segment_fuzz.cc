@@ -71,7 +71,7 @@ void tuntap::test::CheckInput(const uint8_t* data, size_t size) {
   const std::unique_ptr<uint8_t[]> packet(new uint8_t[length]);  // of the exact size, for AddressSanitizer
   memcpy(packet.get(), data + kPrefixBytes + sizeof header, length);
 
-  BatchMemory m(Get16(prefix, 0) % 512, 1, Get16(prefix, 2) * 64, Get16(prefix, 4));
+  BatchMemory m(Get16(prefix, 0) % 512, 1, Get16(prefix, 2) % 2048 * 64, Get16(prefix, 4));
   const int result = SegmentSuperPacket(header, packet.get(), length, m.batch);
   EXPECT(result != 0);
   EXPECT(m.batch.header[kCellPacketCount] == std::max(result, 0));

@@ -69,5 +69,5 @@ export function readAnswer<T>({ status, text }: ControlAnswer, interfaceName: st
       `${interfaceName} was started without a file, by longhaul ${interfaceName} or wg-quick(8): use wg(8) and ip(8) for it`,
     );
   }
-  throw new Error((value as { error?: string }).error ?? `status ${status}`);
+  throw new Error((value as { error?: string } | null)?.error ?? `status ${status}`);
 }

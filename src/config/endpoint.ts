@@ -1,8 +1,9 @@
 // UDP endpoints as text, numeric addresses only: resolving host names is not this layer's.
 
 import type { EndpointAddress } from "../core/device/update.js";
-import { ConfigError, ConfigErrorCode, quote } from "./errors.js";
+import { ConfigError, ConfigErrorCode } from "./errors.js";
 import { formatIpAddress, isIpv4Mapped, parseIpv4, parseIpv6 } from "./ip-address.js";
+import { quoteUnlessSecret } from "./secret-text.js";
 
 /** @param name  of an interface. @returns its index, or 0 when there is none of that name. */
 export type InterfaceIndexLookup = (name: string) => number;
@@ -68,7 +69,7 @@ function parseScope(scope: string, text: string, interfaceIndex: InterfaceIndexL
   }
   throw new ConfigError(
     ConfigErrorCode.UnknownInterface,
-    `endpoint ${quote(text)}: no interface ${quote(scope)} here`,
+    `endpoint ${quoteUnlessSecret(text)}: no interface ${quoteUnlessSecret(scope)} here`,
     "the name or index of an interface after the %, as ip link lists them",
   );
 }
@@ -76,7 +77,7 @@ function parseScope(scope: string, text: string, interfaceIndex: InterfaceIndexL
 function malformed(text: string, problem: string): ConfigError {
   return new ConfigError(
     ConfigErrorCode.Endpoint,
-    `endpoint ${quote(text)}: ${problem}`,
+    `endpoint ${quoteUnlessSecret(text)}: ${problem}`,
     "ADDRESS:PORT, such as 192.0.2.1:51820 or [2001:db8::1]:51820",
   );
 }

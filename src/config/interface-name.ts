@@ -1,6 +1,7 @@
 // Names of network interfaces.
 
-import { ConfigError, ConfigErrorCode, quote } from "./errors.js";
+import { ConfigError, ConfigErrorCode } from "./errors.js";
+import { quoteUnlessSecret } from "./secret-text.js";
 
 /** IFNAMSIZ without its terminating zero. */
 export const INTERFACE_NAME_BYTES_MAX = 15;
@@ -15,7 +16,7 @@ export function parseInterfaceName(text: string): string {
   if (problem !== undefined) {
     throw new ConfigError(
       ConfigErrorCode.InterfaceName,
-      `interface name ${quote(text)}: ${problem}`,
+      `interface name ${quoteUnlessSecret(text)}: ${problem}`,
       `1 to ${INTERFACE_NAME_BYTES_MAX} of the characters a-z A-Z 0-9 _ = + . -, such as wg0`,
     );
   }

@@ -1,7 +1,8 @@
 // Ports, marks and intervals as text. Leading zeros are decimal, as in wg(8) and wireguard-go; signs, spaces, exponents
 // and octal are refused.
 
-import { ConfigError, ConfigErrorCode, quote } from "./errors.js";
+import { ConfigError, ConfigErrorCode } from "./errors.js";
+import { quoteUnlessSecret } from "./secret-text.js";
 
 const PORT_MAX = 0xffff;
 const FWMARK_MAX = 0xffff_ffff;
@@ -16,7 +17,11 @@ const KEEPALIVE_S_MAX = 0xffff;
 export function parseDecimal(text: string, max: number, what: string): number {
   const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
   if (!(value <= max)) {
-    throw new ConfigError(ConfigErrorCode.Number, `${what} ${quote(text)}`, `a decimal number from 0 to ${max}`);
+    throw new ConfigError(
+      ConfigErrorCode.Number,
+      `${what} ${quoteUnlessSecret(text)}`,
+      `a decimal number from 0 to ${max}`,
+    );
   }
   return value;
 }
@@ -40,7 +45,7 @@ export function parseFwmark(text: string): number {
   if (!(value <= FWMARK_MAX)) {
     throw new ConfigError(
       ConfigErrorCode.Number,
-      `fwmark ${quote(text)}`,
+      `fwmark ${quoteUnlessSecret(text)}`,
       `a number from 0 to ${FWMARK_MAX}, decimal or 0x…, or off`,
     );
   }
@@ -60,7 +65,7 @@ export function parseKeepalive(text: string): number {
   if (!/^[0-9]+$/.test(text) || Number(text) > KEEPALIVE_S_MAX) {
     throw new ConfigError(
       ConfigErrorCode.Number,
-      `persistent keepalive ${quote(text)}`,
+      `persistent keepalive ${quoteUnlessSecret(text)}`,
       `seconds from 0 to ${KEEPALIVE_S_MAX}, or off`,
     );
   }

@@ -1,8 +1,9 @@
 // CIDR prefixes as text.
 
 import type { Prefix } from "../core/device/update.js";
-import { ConfigError, ConfigErrorCode, quote } from "./errors.js";
+import { ConfigError, ConfigErrorCode } from "./errors.js";
 import { formatIpAddress, parseIpv4, parseIpv6 } from "./ip-address.js";
+import { quoteUnlessSecret } from "./secret-text.js";
 
 export interface PrefixSyntax {
   /** Whether an address without "/" is that one host, as wg(8) has it; the UAPI refuses it. */
@@ -53,7 +54,7 @@ function maskHostBits(bytes: Uint8Array, length: number): void {
 function malformed(text: string, problem: string): ConfigError {
   return new ConfigError(
     ConfigErrorCode.Prefix,
-    `prefix ${quote(text)}: ${problem}`,
+    `prefix ${quoteUnlessSecret(text)}: ${problem}`,
     "ADDRESS/LENGTH, such as 192.0.2.0/24 or 2001:db8::/32",
   );
 }

@@ -113,7 +113,8 @@ export function checkFacts(value: unknown): EndFacts {
   if (facts.daemon !== null) numbers.push(facts.daemon.runSeconds, facts.daemon.waitSeconds);
   if (facts.outside !== null) {
     numbers.push(facts.outside.mtu);
-    if (!plain.test(facts.outside.device)) throw new TypeError("not a name");
+    const { device } = facts.outside;
+    if (typeof device !== "string" || !plain.test(device)) throw new TypeError("not a name");
   }
   for (const [reason, packets] of Object.entries(facts.refused ?? {})) {
     if (!plain.test(reason)) throw new TypeError("not a name");

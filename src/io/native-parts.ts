@@ -53,7 +53,11 @@ export function openNativeParts(options: NativePartsOptions): NativeParts {
   }
 }
 
-/** Keys live in this process: it must leave no core dump. Errors: SystemCallError. */
+/**
+ * Keys live in this process: it must leave no core dump, and the signal at which Node opens its debugger, to everybody on this
+ * host, must not open it. Errors: SystemCallError.
+ */
 export function forbidCoreDumps(): void {
   disableDumps();
+  process.on("SIGUSR1", () => {});
 }

@@ -4,10 +4,10 @@
 
 import type { InterfaceIndexLookup } from "../config/endpoint.js";
 import { parseEndpoint } from "../config/endpoint.js";
-import { quote } from "../config/errors.js";
 import { parseHexKey } from "../config/key.js";
 import { parseDecimalFwmark, parseDecimalKeepalive, parsePort } from "../config/number.js";
 import { parsePrefix } from "../config/prefix.js";
+import { quoteUnlessSecret } from "../config/secret-text.js";
 import type { DeviceUpdate, PeerUpdate } from "../core/device/update.js";
 import { UapiError } from "./errors.js";
 
@@ -62,7 +62,7 @@ export class SetSections {
         this.update.replacePeers = true;
         break;
       default:
-        throw new UapiError("EINVAL", `unknown key ${quote(key)} before the first public_key`);
+        throw new UapiError("EINVAL", `unknown key ${quoteUnlessSecret(key)} before the first public_key`);
     }
   }
 
@@ -101,7 +101,7 @@ export class SetSections {
         requireText(key, "1", value);
         break;
       default:
-        throw new UapiError("EINVAL", `unknown key ${quote(key)} in a peer section`);
+        throw new UapiError("EINVAL", `unknown key ${quoteUnlessSecret(key)} in a peer section`);
     }
   }
 }
@@ -137,6 +137,6 @@ class LineValue {
 
 function requireText(key: string, expected: string, value: LineValue): void {
   if (value.text() !== expected) {
-    throw new UapiError("EINVAL", `${key} ${quote(value.text())}; write ${expected}`);
+    throw new UapiError("EINVAL", `${key} ${quoteUnlessSecret(value.text())}; write ${expected}`);
   }
 }

@@ -29,9 +29,7 @@ describe("a name", () => {
       `there is no ${top}/longhaul/nosuch.conf and no ${top}/wireguard/nosuch.conf; write the configuration to ` +
         `${top}/longhaul/nosuch.conf, or give the path of a file that ends in .conf`,
     );
-    expect(() => findConfig("a-name-that-is-too-long", directories)).toThrow(
-      /interface name ".*": 23 characters; write/,
-    );
+    expect(() => findConfig("name-that-is-too-long", directories)).toThrow(/interface name ".*": 21 characters; write/);
     expect(() => findConfig("", directories)).toThrow(/interface name "": empty/);
     expect(() => findConfig("..", directories)).toThrow(/a directory/);
   });

@@ -2,7 +2,7 @@ import { createServer, get, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { EndFacts } from "../../src/field/end-facts.js";
-import { askFarEnd, type Serving, serveFarEnd } from "../../src/field/far-end.js";
+import { askFarEnd, checkFacts, type Serving, serveFarEnd } from "../../src/field/far-end.js";
 import { FarEndError } from "../../src/field/probes.js";
 
 const HERE = "127.0.0.1";
@@ -57,4 +57,11 @@ test("something else that answers there is not believed", async () => {
   open.push(other);
   await new Promise<void>((resolve) => other.listen(port + 1, HERE, resolve));
   await expect(askFarEnd(HERE, port)).rejects.toThrow(FarEndError);
+});
+
+test("facts whose names are no text, or missing, are not believed", () => {
+  expect(checkFacts({ ...facts, outside: { device: "eth0", mtu: 1 } }).outside?.device).toBe("eth0");
+  for (const device of [undefined, 5, ["eth0"], null]) {
+    expect(() => checkFacts({ ...facts, outside: { device, mtu: 1 } })).toThrow(TypeError);
+  }
 });

@@ -1,4 +1,6 @@
-// Who may talk to whom: keys, preshared keys and allowed-ips, right and wrong.
+// Who may talk to whom: keys, preshared keys and allowed-ips, right and wrong. And who may look at a daemon's keys.
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { newKeyPair, newPresharedKey } from "../support/keys.js";
 import { longhaul } from "../support/programs.js";
@@ -86,6 +88,24 @@ describe("keys", tools, () => {
     expect(await ping(left.host, right.address())).toBe(3); // on the keys of before
     await left.kill("SIGTERM");
     await left.restart();
+    expect(await ping(left.host, right.address())).toBe(3);
+  });
+});
+
+describe("the process", tools, () => {
+  let pair: Pair | undefined;
+  afterAll(() => pair?.lab.close());
+
+  test("the signal at which Node opens its debugger opens none, and ends nothing", async () => {
+    pair = await startPair({ programs });
+    const { left, right } = pair;
+    const daemons = left.host
+      .processes()
+      .filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("longhaul"));
+    expect(daemons.length).toBeGreaterThan(0);
+    for (const pid of daemons) process.kill(pid, "SIGUSR1");
+    await sleep(1_000);
+    expect(await left.host.run(["ss", "-Hltn"])).not.toContain(":9229");
     expect(await ping(left.host, right.address())).toBe(3);
   });
 });
