@@ -24,6 +24,7 @@ import { StateDirectory, stateDirectoryPath } from "../system/state-directory.js
 import { deviceEvents } from "./device-events.js";
 import { DropLog } from "./drop-log.js";
 import { gatewayStatus } from "./gateway-status.js";
+import { inSlices } from "./in-slices.js";
 import type { DaemonLog } from "./log.js";
 import { TimestampFloor } from "./timestamp-floor.js";
 
@@ -111,6 +112,8 @@ export class Gateway {
   #mtu = DEFAULT_MTU;
   #lastName = "";
   #isClosed = false;
+  /** Settles when the last of {@link exclusively} is over. */
+  #lastWork: Promise<unknown> = Promise.resolve();
   /** Why an interface that is up has no sockets. */
   #socketProblem: unknown;
 
@@ -247,18 +250,41 @@ export class Gateway {
    * runs as before.
    */
   configure(update: DeviceUpdate): void {
-    const nowMs = this.#loop.readNowMs();
+    const steps = this.#configuring(update);
+    while (steps.next().done !== true);
+    this.#loop.armTimer();
+  }
+
+  /**
+   * The same, without holding up the event loop for long. Call it within {@link exclusively}: between the slices packets
+   * pass, and nothing else may add or remove peers. Errors as configure(), with nothing applied.
+   */
+  async configureInSlices(update: DeviceUpdate): Promise<void> {
+    await inSlices(this.#configuring(update), () => this.#loop.armTimer());
+    this.#loop.armTimer();
+  }
+
+  /** Does one thing at a time of all that read or change the whole configuration, in the order of the calls. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#lastWork.then(work);
+    this.#lastWork = done.catch(() => {});
+    return done;
+  }
+
+  *#configuring(update: DeviceUpdate): Generator<void, void, void> {
     const previousPort = this.#listenPort;
     const previousMark = this.#mark;
     try {
       if (update.fwmark !== undefined) this.#setMark(update.fwmark);
       if (update.listenPort !== undefined) this.#setListenPort(update.listenPort);
-      this.device.configure(update, nowMs);
+      for (const _ of this.device.configureInSteps(update, () => this.#loop.readNowMs())) {
+        yield;
+        if (this.#isClosed) return;
+      }
     } catch (error) {
       this.#restore(previousPort, previousMark);
       throw error;
     }
-    this.#loop.armTimer();
   }
 
   /** Speaks to a peer first: it may hold keys that this process never had. */

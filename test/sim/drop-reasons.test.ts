@@ -229,6 +229,22 @@ const cases: Readonly<Record<string, Case>> = {
   send_unreachable: refusedBy(113),
   send_forbidden: refusedBy(1),
 
+  handshake_backlog: {
+    peerless: true,
+    before: (pair) => {
+      const { world, bob } = pair;
+      Object.assign(bob.device.state.budget, { take: () => false, nextMs: () => Number.POSITIVE_INFINITY });
+      const initiation = newest(pair, pair.alice, INITIATION);
+      for (let i = 0; i < 1_024; i++) {
+        world.run(3); // seldom enough for no load
+        bob.arrive(initiation, "203.0.113.9:1");
+      }
+    },
+    inject: (pair) => {
+      pair.world.run(3);
+      pair.bob.arrive(newest(pair, pair.alice, INITIATION), "203.0.113.9:1");
+    },
+  },
   mac1_invalid: {
     peerless: true,
     inject: (pair) => pair.bob.arrive(flipped(newest(pair, pair.alice, INITIATION), 20), pair.alice.address),

@@ -37,10 +37,23 @@ export class Configurator {
    * Errors: ConfigureError, with nothing applied, if there would be more peers than the device has rows for.
    */
   apply(update: DeviceUpdate, nowMs: number): void {
+    const steps = this.steps(update, () => nowMs);
+    while (steps.next().done !== true);
+  }
+
+  /**
+   * {@link apply} in steps of one peer each, so that ten thousand do not hold up the event loop. The first step checks the
+   * whole update, and none after it can fail: whoever takes the first has to take all, and nobody else may add peers
+   * in between.
+   * @param now  device time, read anew by each step
+   */
+  *steps(update: DeviceUpdate, now: () => number): Generator<void, void, void> {
     this.#checkRoom(update);
-    if (update.privateKey !== undefined) this.#setPrivateKey(update.privateKey);
-    if (update.replacePeers === true) this.removeAllPeers();
-    for (const peerUpdate of update.peers) this.#applyPeer(peerUpdate, nowMs);
+    if (update.privateKey !== undefined) yield* this.#setPrivateKey(update.privateKey);
+    if (update.replacePeers === true) {
+      for (const peer of [...this.#state.peerByKey.values()]) yield this.#removePeer(peer);
+    }
+    for (const peerUpdate of update.peers) yield this.#applyPeer(peerUpdate, now());
   }
 
   /** Removes every peer. */
@@ -72,7 +85,7 @@ export class Configurator {
 
   #checkRoom(update: DeviceUpdate): void {
     const { peerByKey, peersMax } = this.#state;
-    if (update.replacePeers !== true && peerByKey.size + update.peers.length <= peersMax) return;
+    if ((update.replacePeers === true ? 0 : peerByKey.size) + update.peers.length <= peersMax) return;
     const keys = new Set(update.replacePeers === true ? [] : peerByKey.keys());
     for (const peer of update.peers) {
       if (peer.remove === true) keys.delete(hexOf(peer.publicKey));
@@ -83,12 +96,15 @@ export class Configurator {
     }
   }
 
-  #setPrivateKey(privateKey: Uint8Array): void {
+  *#setPrivateKey(privateKey: Uint8Array): Generator<void, void, void> {
     const state = this.#state;
     const { primitives } = state.deps;
     if (state.identity !== undefined && primitives.equal(state.identity.privateKey, privateKey)) return;
-    this.#clearIdentity();
-    for (const peer of state.peerByKey.values()) this.#exchange.forgetKeys(peer);
+    this.#clearIdentity(); //  from here on nobody is spoken to or heard
+    for (const peer of state.peerByKey.values()) {
+      this.#exchange.forgetKeys(peer);
+      yield peer.handshake.forgetIdentity();
+    }
     if (privateKey.every((byte) => byte === 0)) return;
     const identity = new Identity(primitives, privateKey);
     state.identity = identity;
@@ -98,7 +114,6 @@ export class Configurator {
     state.cookies = new CookieChecker(primitives, identity, state.deps.random);
     const own = state.peerByKey.get(hexOf(identity.publicKey));
     if (own !== undefined) this.#removePeer(own);
-    for (const peer of state.peerByKey.values()) peer.handshake.rekeyIdentity(state.noise);
   }
 
   #clearIdentity(): void {

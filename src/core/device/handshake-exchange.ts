@@ -42,6 +42,8 @@ export class HandshakeExchange {
   readonly #ephemeral = secretBytes(32);
   readonly #timestamp = new Uint8Array(12);
   readonly #initiation = new Uint8Array(INITIATION_BYTES);
+  /** Peers whose initiation waits for a turn with budget, in order. */
+  readonly #waiting = new Set<Peer>();
 
   constructor(state: DeviceState, timerPeers: number) {
     this.#state = state;
@@ -81,15 +83,43 @@ export class HandshakeExchange {
     this.#state.timers.grow(this.#timerPeers);
   }
 
+  /** Whether there is handshake work that a turn had no budget for. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0 || this.#receiver.isWaiting;
+  }
+
+  /** Does what waits as far as the budget goes, messages of others and own ones in turn. Cold: only when some wait. */
+  goOn(nowMs: number): void {
+    const { budget } = this.#state;
+    while (this.isWaiting && budget.take()) {
+      if (this.#receiver.isWaiting) this.#receiver.goOn(nowMs);
+      if (this.#waiting.size === 0 || !budget.take()) continue;
+      const peer = this.#waiting.values().next().value as Peer;
+      this.#waiting.delete(peer);
+      this.#initiateNow(peer, nowMs);
+    }
+  }
+
   /**
-   * Sends a handshake initiation, at most one per REKEY_TIMEOUT.
+   * Sends a handshake initiation, at most one per REKEY_TIMEOUT, or puts it in line behind others.
    * @param isRetry  counted against REKEY_ATTEMPT_TIME; otherwise the count starts anew
    */
   initiate(peer: Peer, nowMs: number, isRetry: boolean): void {
-    const { identity, isUp, events } = this.#state;
     if (!isRetry) peer.handshakeAttempts = 0;
-    if (identity === undefined || !isUp || !peer.hasEndpoint) return;
-    if (nowMs - peer.times[PeerTime.HandshakeSent] < REKEY_TIMEOUT_MS) return;
+    if (!this.#mayInitiate(peer, nowMs)) return;
+    if (this.#state.budget.take()) this.#initiateNow(peer, nowMs);
+    else this.#waiting.add(peer);
+  }
+
+  #mayInitiate(peer: Peer, nowMs: number): boolean {
+    const { identity, isUp } = this.#state;
+    if (identity === undefined || !isUp || !peer.hasEndpoint) return false;
+    return nowMs - peer.times[PeerTime.HandshakeSent] >= REKEY_TIMEOUT_MS;
+  }
+
+  #initiateNow(peer: Peer, nowMs: number): void {
+    if (!this.#mayInitiate(peer, nowMs)) return;
+    const { events } = this.#state;
     peer.times[PeerTime.HandshakeSent] = nowMs;
     if (!this.#buildInitiation(peer, nowMs)) return;
     events.handshakeSent?.(peer, peer.handshakeAttempts);
@@ -212,6 +242,7 @@ export class HandshakeExchange {
     peer.keypairs.previous = undefined;
     peer.keypairs.next = undefined;
     this.#releaseHandshakeIndex(peer);
+    this.#waiting.delete(peer);
     peer.handshake.clear();
     peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
     peer.handshakeAttempts = 0;
