@@ -4,6 +4,7 @@ import { LONGHAUL_USAGE, longhaul } from "./longhaul/main.js";
 import { MACRO_USAGE, macro, readMacroOptions } from "./macro/main.js";
 import { MICRO_USAGE, micro } from "./micro/main.js";
 import { SCRAPE_USAGE, scrape } from "./scrape/main.js";
+import { SOAK_USAGE, soak } from "./soak/main.js";
 import { UsageError } from "./support/arguments.js";
 
 type Bench = { readonly usage: string; run(words: string[]): Promise<number> };
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, Bench>> = {
   micro: { usage: MICRO_USAGE, run: micro },
   macro: { usage: MACRO_USAGE, run: macro },
   longhaul: { usage: LONGHAUL_USAGE, run: longhaul },
+  soak: { usage: SOAK_USAGE, run: soak },
   compare: { usage: COMPARE_USAGE, run: compare },
   scrape: { usage: SCRAPE_USAGE, run: scrape },
   all: { usage: MACRO_USAGE.replace("bench:macro", "bench"), run: everything },
