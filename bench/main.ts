@@ -4,6 +4,7 @@ import { LONGHAUL_USAGE, longhaul } from "./longhaul/main.js";
 import { MACRO_USAGE, macro, readMacroOptions } from "./macro/main.js";
 import { MICRO_USAGE, micro } from "./micro/main.js";
 import { SCRAPE_USAGE, scrape } from "./scrape/main.js";
+import { SCALE_USAGE, scale } from "./scale/main.js";
 import { SOAK_USAGE, soak } from "./soak/main.js";
 import { UsageError } from "./support/arguments.js";
 
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, Bench>> = {
   micro: { usage: MICRO_USAGE, run: micro },
   macro: { usage: MACRO_USAGE, run: macro },
   longhaul: { usage: LONGHAUL_USAGE, run: longhaul },
+  scale: { usage: SCALE_USAGE, run: scale },
   soak: { usage: SOAK_USAGE, run: soak },
   compare: { usage: COMPARE_USAGE, run: compare },
   scrape: { usage: SCRAPE_USAGE, run: scrape },
