@@ -3,8 +3,8 @@ import { COMPARE_USAGE, compare } from "./compare/main.js";
 import { LONGHAUL_USAGE, longhaul } from "./longhaul/main.js";
 import { MACRO_USAGE, macro, readMacroOptions } from "./macro/main.js";
 import { MICRO_USAGE, micro } from "./micro/main.js";
-import { SCRAPE_USAGE, scrape } from "./scrape/main.js";
 import { SCALE_USAGE, scale } from "./scale/main.js";
+import { SCRAPE_USAGE, scrape } from "./scrape/main.js";
 import { SOAK_USAGE, soak } from "./soak/main.js";
 import { UsageError } from "./support/arguments.js";
 
