@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Program } from "../../src/demo/command.js";
-import type { Lab } from "../../src/demo/lab.js";
+import type { Host, Lab } from "../../src/demo/lab.js";
 import { INTERFACE } from "../../test/support/gateway.js";
 import type { DaemonProgram } from "../../test/support/programs.js";
 import type { Figures } from "../macro/metrics.js";
@@ -61,8 +61,8 @@ export async function measureDeadCrowd(setup: Setup): Promise<Figures> {
     };
     await during("setconf", () => wg(host, "setconf", INTERFACE, CONFIG));
     figures["rssAfterSetconfMb"] = rssMb(site.pid);
-    await during("retries", () => sleep(retryS * 1_000));
-    figures["rssAfterRetriesMb"] = rssMb(site.pid);
+    Object.assign(figures, await measureRetries(site, retryS));
+    await during("retriesSeen", () => sleep(Math.min(10, retryS) * 1_000));
     await during("show", () => wg(host, "show", INTERFACE, "dump"));
     if (isLonghaul) await during("scrape", () => scrape(host));
     await during("syncconf", () => wg(host, "syncconf", INTERFACE, OTHER_CONFIG));
@@ -71,6 +71,22 @@ export async function measureDeadCrowd(setup: Setup): Promise<Figures> {
   } finally {
     await site.lab.close();
   }
+}
+
+/** Nobody pings meanwhile: what the daemon spends, it spends on its peers. */
+async function measureRetries(site: Site, retryS: number): Promise<Figures> {
+  const [cpu, sent] = [cpuSeconds(site.pid), await packetsAt(site.far.host)];
+  await sleep(retryS * 1_000);
+  const figures = { retriesCpuSeconds: cpuSeconds(site.pid) - cpu, rssAfterRetriesMb: rssMb(site.pid) };
+  return { ...figures, retriesSent: (await packetsAt(site.far.host)) - sent };
+}
+
+/** Datagrams that came to a host over its cable: initiations, but for a keepalive a second. */
+async function packetsAt(host: Host): Promise<number> {
+  const [link] = JSON.parse(await host.run(["ip", "-s", "-json", "link", "show", "eth0"])) as Array<{
+    stats64: { rx: { packets: number } };
+  }>;
+  return link!.stats64.rx.packets;
 }
 
 /** A service with a file of thousands of peers: a reload that changes nothing, and one that changes every peer. */

@@ -1,5 +1,6 @@
 // What a gateway does to packets while it is kept busy, seen from two sides: by a ping through the tunnel, for any daemon, and by
 // longhaul's own count of how long its event loop was away.
+import { readFileSync } from "node:fs";
 import { get } from "node:http";
 import type { Program } from "../../src/demo/command.js";
 import type { Host } from "../../src/demo/lab.js";
@@ -25,11 +26,13 @@ export async function watched(
   isLonghaul: boolean,
   work: () => Promise<void>,
 ): Promise<Figures> {
+  const delayMs = runDelayMs(site.pid);
   const before = isLonghaul ? await absences(site.gateway.host) : undefined;
   const ping = startPing(site.far.host);
   const beganMs = performance.now();
   await work();
   const figures: Figures = { [`${name}Seconds`]: (performance.now() - beganMs) / 1_000 };
+  figures[`${name}RunDelayMs`] = runDelayMs(site.pid) - delayMs;
   const heard = await endPing(ping);
   const after = isLonghaul ? await absences(site.gateway.host) : undefined;
   if (heard !== undefined) {
@@ -41,6 +44,11 @@ export async function watched(
       figures[`${name}StallsOver${bound}Ms`] = after.get(bound)! - before.get(bound)!;
   }
   return figures;
+}
+
+/** @returns ms for which the daemon's first thread was ready to run and others had the processors: no fault of its own */
+function runDelayMs(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;
 }
 
 export function startPing(host: Host): Program {

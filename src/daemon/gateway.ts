@@ -166,7 +166,7 @@ export class Gateway {
     const drops = new DropLog(this.statistics, options.log);
     this.#sampling = setInterval(() => {
       this.#kernel.readParts(this.#network.socket4, this.#network.socket6);
-      this.statistics.sample();
+      this.#sample();
       drops.tell(this.statistics.nowMs());
     }, SAMPLE_MS);
     this.#links = new LinkWatch(tun, {
@@ -175,6 +175,11 @@ export class Gateway {
       gone: () => options.onGone("the interface was deleted"),
     });
     this.#links.look();
+  }
+
+  /** A second's sample, a part of the peers at a time. */
+  #sample(): void {
+    if (!this.#isClosed && !this.statistics.sample()) setImmediate(() => this.#sample());
   }
 
   #sentenceOf(peer: Peer): string {

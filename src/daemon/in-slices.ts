@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** How long work may hold up the event loop at a time. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 
 /**
  * Drains a generator that stands still after every peer.

@@ -42,13 +42,12 @@ export class Configurator {
   }
 
   /**
-   * {@link apply} in steps of one peer each, so that ten thousand do not hold up the event loop. The first step checks the
-   * whole update, and none after it can fail: whoever takes the first has to take all, and nobody else may add peers
-   * in between.
+   * {@link apply} in steps of one peer each, so that ten thousand do not hold up the event loop. The first steps check the
+   * whole update, and change nothing; none after them can fail. Nobody else may add peers in between.
    * @param now  device time, read anew by each step
    */
   *steps(update: DeviceUpdate, now: () => number): Generator<void, void, void> {
-    this.#checkRoom(update);
+    yield* this.#checkRoom(update);
     if (update.privateKey !== undefined) yield* this.#setPrivateKey(update.privateKey);
     if (update.replacePeers === true) {
       for (const peer of [...this.#state.peerByKey.values()]) yield this.#removePeer(peer);
@@ -83,16 +82,27 @@ export class Configurator {
     this.#clearIdentity();
   }
 
-  #checkRoom(update: DeviceUpdate): void {
+  *#checkRoom(update: DeviceUpdate): Generator<void, void, void> {
     const { peerByKey, peersMax } = this.#state;
     if ((update.replacePeers === true ? 0 : peerByKey.size) + update.peers.length <= peersMax) return;
-    const keys = new Set(update.replacePeers === true ? [] : peerByKey.keys());
+    /** What the update adds to the present peers, and what it takes from them. */
+    const added = new Set<string>();
+    const removed = new Set<string>();
     for (const peer of update.peers) {
-      if (peer.remove === true) keys.delete(hexOf(peer.publicKey));
-      else if (peer.updateOnly !== true) keys.add(hexOf(peer.publicKey));
+      const key = hexOf(peer.publicKey);
+      const isPresent = update.replacePeers !== true && peerByKey.has(key);
+      if (peer.remove === true) {
+        added.delete(key);
+        if (isPresent) removed.add(key);
+      } else if (peer.updateOnly !== true) {
+        removed.delete(key);
+        if (!isPresent) added.add(key);
+      }
+      yield;
     }
-    if (keys.size > peersMax) {
-      throw new ConfigureError(`${keys.size} peers are more than the ${peersMax} a device can hold; split the device`);
+    const count = (update.replacePeers === true ? 0 : peerByKey.size) + added.size - removed.size;
+    if (count > peersMax) {
+      throw new ConfigureError(`${count} peers are more than the ${peersMax} a device can hold; split the device`);
     }
   }
 
@@ -196,6 +206,8 @@ export class Configurator {
 /** @returns lower-case hex */
 export function hexOf(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]];
   return text;
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

@@ -8,7 +8,7 @@ import { TimestampSource } from "../noise/tai64n.js";
 import { PeerTimers, TIMERS_PER_PEER } from "../timers/peer-timers.js";
 import { TimerWheel } from "../timers/timer-wheel.js";
 import { ENDPOINT_BYTES } from "../transport/endpoint-record.js";
-import type { PacketBatch } from "../transport/packet-batch.js";
+import { HeaderCell, type PacketBatch } from "../transport/packet-batch.js";
 import { StagedPackets } from "../transport/staging.js";
 import { AllowedIps } from "./allowed-ips.js";
 import { Configurator } from "./configure.js";
@@ -93,7 +93,7 @@ export class Device {
    */
   send(batch: PacketBatch, nowMs: number): void {
     this.#nowMs = nowMs;
-    this.state.budget.carried(nowMs);
+    this.state.budget.carried(batch.header[HeaderCell.PacketCount], nowMs);
     this.#send.route(batch, nowMs);
     this.#transmit(batch);
   }
@@ -105,7 +105,7 @@ export class Device {
   receive(batch: PacketBatch, nowMs: number): number {
     this.#nowMs = nowMs;
     const deliverable = this.#receive.receive(batch, nowMs);
-    if (deliverable > 0) this.state.budget.carried(nowMs);
+    this.state.budget.carried(deliverable, nowMs);
     return deliverable;
   }
 
