@@ -41,7 +41,7 @@ export async function sampleDaemon({ host, pid }: Watched): Promise<DaemonSample
     heapMb: sum("nodejs_heap_size_used_bytes") / 1e6,
     externalMb: sum("nodejs_external_memory_bytes") / 1e6,
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    handles: sum("nodejs_active_resources_total"),
+    handles: sum("nodejs_active_resources"),
     threads: Number(/^Threads:\s*(\d+)$/m.exec(status)?.[1]),
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND,
     stallMaxMs: sum("longhaul_loop_stall_max_seconds") * 1_000,

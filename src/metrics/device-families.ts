@@ -249,7 +249,7 @@ export const deviceFamilies: readonly DeviceFamily[] = [
     () => process.memoryUsage().external,
   ),
   gauge(
-    "nodejs_active_resources_total",
+    "nodejs_active_resources",
     "What keeps the event loop of the process alive: sockets, timers, requests under way.",
     () => process.getActiveResourcesInfo().length,
   ),
