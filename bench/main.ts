@@ -4,7 +4,9 @@ import { FLOOD_USAGE, flood } from "./flood/main.js";
 import { LONGHAUL_USAGE, longhaul } from "./longhaul/main.js";
 import { MACRO_USAGE, macro, readMacroOptions } from "./macro/main.js";
 import { MICRO_USAGE, micro } from "./micro/main.js";
+import { SCALE_USAGE, scale } from "./scale/main.js";
 import { SCRAPE_USAGE, scrape } from "./scrape/main.js";
+import { SOAK_USAGE, soak } from "./soak/main.js";
 import { UsageError } from "./support/arguments.js";
 
 type Bench = { readonly usage: string; run(words: string[]): Promise<number> };
@@ -14,6 +16,8 @@ const benches: Readonly<Record<string, Bench>> = {
   macro: { usage: MACRO_USAGE, run: macro },
   longhaul: { usage: LONGHAUL_USAGE, run: longhaul },
   flood: { usage: FLOOD_USAGE, run: flood },
+  scale: { usage: SCALE_USAGE, run: scale },
+  soak: { usage: SOAK_USAGE, run: soak },
   compare: { usage: COMPARE_USAGE, run: compare },
   scrape: { usage: SCRAPE_USAGE, run: scrape },
   all: { usage: MACRO_USAGE.replace("bench:macro", "bench"), run: everything },

@@ -1,5 +1,6 @@
 // The few libcrypto functions that this package calls, found in the running process at run time.
-// No OpenSSL headers: the prototypes stand here. Source: EVP_EncryptInit(3), EVP_PKEY_derive(3), EVP_PKEY_new(3).
+// No OpenSSL headers: the prototypes stand here. Source: EVP_EncryptInit(3), EVP_PKEY_derive(3), EVP_PKEY_new(3),
+// EVP_PKEY_fromdata(3).
 #pragma once
 
 #include <cstddef>
@@ -11,8 +12,18 @@ struct evp_cipher_st;
 struct evp_pkey_st;
 struct evp_pkey_ctx_st;
 struct engine_st;
+struct ossl_lib_ctx_st;
 
 namespace tuntap {
+
+/// OSSL_PARAM, part of OpenSSL 3's stable interface. Source: OSSL_PARAM(3).
+struct CryptoParam {
+  const char* key;
+  unsigned int type;
+  void* data;
+  size_t size;
+  size_t returnSize;
+};
 
 struct Libcrypto {
   const evp_cipher_st* (*chacha20Poly1305)();
@@ -25,21 +36,29 @@ struct Libcrypto {
   int (*cipherControl)(evp_cipher_ctx_st*, int type, int arg, void* p);
   void (*errorClear)();
 
-  evp_pkey_st* (*keyNewPrivate)(int type, engine_st*, const unsigned char* key, size_t length);
   evp_pkey_st* (*keyNewPublic)(int type, engine_st*, const unsigned char* key, size_t length);
-  int (*keyGetPublic)(const evp_pkey_st*, unsigned char* out, size_t* length);
   void (*keyFree)(evp_pkey_st*);
   evp_pkey_ctx_st* (*keyContextNew)(evp_pkey_st*, engine_st*);
   void (*keyContextFree)(evp_pkey_ctx_st*);
   int (*deriveInit)(evp_pkey_ctx_st*);
-  int (*deriveSetPeer)(evp_pkey_ctx_st*, evp_pkey_st*);
+  int (*deriveSetPeer)(evp_pkey_ctx_st*, evp_pkey_st*, int validate);
   int (*derive)(evp_pkey_ctx_st*, unsigned char* out, size_t* length);
+  evp_pkey_ctx_st* (*keyContextNewByName)(ossl_lib_ctx_st*, const char* name, const char* properties);
+  int (*fromDataInit)(evp_pkey_ctx_st*);
+  int (*fromData)(evp_pkey_ctx_st*, evp_pkey_st** key, int selection, CryptoParam*);
+
+  /// What EVP calls below for X25519, with the same wipes; nullptr unless this process exports it, as node does, and it
+  /// gives the answer of RFC 7748. EVP around it costs a quarter more, and the public key with it.
+  int (*multiply)(unsigned char* out, const unsigned char* scalar, const unsigned char* point);
 };
 
 // Values of <openssl/evp.h> and <openssl/obj_mac.h>; stable since 1.1.0.
 constexpr int kEvpCtrlAeadGetTag = 0x10;
 constexpr int kEvpCtrlAeadSetTag = 0x11;
 constexpr int kEvpPkeyX25519 = 1034;
+// Of <openssl/evp.h> and <openssl/core.h>, OpenSSL 3.
+constexpr int kEvpPkeyKeypair = 0x87;
+constexpr unsigned int kParamOctets = 5;
 
 /// Fills `out` with the functions of the libcrypto that this process already has (Node exports its own), else of the
 /// system's libcrypto.so.3.

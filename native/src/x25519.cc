@@ -15,21 +15,38 @@ int AnyBit(const uint8_t* p) {
   return int((any + 0xff) >> 8);
 }
 
-}  // namespace
-
-int X25519(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar, const uint8_t* point) {
-  uint8_t shared[kPointBytes] = {};
-  size_t length = sizeof(shared);
+// The multiplication by way of EVP. A private key that comes without its public one costs a second multiplication: it
+// is given one, any, since deriving does not look at it.
+bool Derive(const Libcrypto& crypto, uint8_t* shared, const uint8_t* scalar, const uint8_t* point) {
+  size_t length = kPointBytes;
+  CryptoParam params[] = {
+      {"priv", kParamOctets, const_cast<uint8_t*>(scalar), kPointBytes, SIZE_MAX},
+      {"pub", kParamOctets, const_cast<uint8_t*>(point), kPointBytes, SIZE_MAX},
+      {nullptr, 0, nullptr, 0, 0},
+  };
   // Both keys free their copies of the scalar with a wipe.
-  evp_pkey_st* own = crypto.keyNewPrivate(kEvpPkeyX25519, nullptr, scalar, kPointBytes);
-  evp_pkey_st* peer = crypto.keyNewPublic(kEvpPkeyX25519, nullptr, point, kPointBytes);
-  evp_pkey_ctx_st* context = own != nullptr && peer != nullptr ? crypto.keyContextNew(own, nullptr) : nullptr;
+  evp_pkey_ctx_st* maker = crypto.keyContextNewByName(nullptr, "X25519", nullptr);
+  evp_pkey_st* own = nullptr;
+  const bool made = maker != nullptr && crypto.fromDataInit(maker) == 1 &&
+                    crypto.fromData(maker, &own, kEvpPkeyKeypair, params) == 1;
+  evp_pkey_st* peer = made ? crypto.keyNewPublic(kEvpPkeyX25519, nullptr, point, kPointBytes) : nullptr;
+  evp_pkey_ctx_st* context = peer != nullptr ? crypto.keyContextNew(own, nullptr) : nullptr;
   const bool derived = context != nullptr && crypto.deriveInit(context) == 1 &&
-                       crypto.deriveSetPeer(context, peer) == 1 && crypto.derive(context, shared, &length) == 1 &&
+                       crypto.deriveSetPeer(context, peer, 0) == 1 && crypto.derive(context, shared, &length) == 1 &&
                        length == kPointBytes;
   crypto.keyContextFree(context);
   crypto.keyFree(peer);
   crypto.keyFree(own);
+  crypto.keyContextFree(maker);
+  return derived;
+}
+
+}  // namespace
+
+int X25519(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar, const uint8_t* point) {
+  uint8_t shared[kPointBytes] = {};
+  const bool derived = crypto.multiply != nullptr ? crypto.multiply(shared, scalar, point) == 1
+                                                  : Derive(crypto, shared, scalar, point);
   // libcrypto refuses an all-zero result itself; this does not depend on it.
   const int good = derived ? AnyBit(shared) : 0;
   if (good == 0) {
@@ -42,14 +59,8 @@ int X25519(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar, const u
 }
 
 int X25519Base(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar) {
-  size_t length = kPointBytes;
-  evp_pkey_st* own = crypto.keyNewPrivate(kEvpPkeyX25519, nullptr, scalar, kPointBytes);
-  const bool good = own != nullptr && crypto.keyGetPublic(own, out, &length) == 1 && length == kPointBytes;
-  crypto.keyFree(own);
-  if (good) return 1;
-  memset(out, 0, kPointBytes);
-  crypto.errorClear();
-  return 0;
+  constexpr uint8_t kBase[kPointBytes] = {9};
+  return X25519(crypto, out, scalar, kBase);
 }
 
 }  // namespace tuntap

@@ -50,11 +50,13 @@ export const DropReason = {
   SendTooLarge: 39, //  EMSGSIZE: over the MTU of the interface below
   SendUnreachable: 40, //  no route, network or host unreachable, interface below down
   SendForbidden: 41, //  EPERM, EACCES: a firewall of this host
+  // handshake messages
+  HandshakeBacklog: 42, //  more good ones came than could be answered: no room left to wait in
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 
 /** Rows of the table, for typed arrays indexed by reason. */
-export const DROP_REASON_COUNT = 42;
+export const DROP_REASON_COUNT = 43;
 
 /** snake_case name of each reason, indexed by its number. */
 export const dropReasonNames: readonly string[] = Object.entries(DropReason)

@@ -1,14 +1,16 @@
 // The daemon: a gateway, its UAPI socket, signals and the end. Resolves with the exit status; leaves no key in memory, no socket
 // file, and no interface that it made.
 
-import type { DeviceSnapshot, DeviceUpdate } from "../core/device/update.js";
+import type { DeviceUpdate } from "../core/device/update.js";
 import { forbidCoreDumps } from "../io/native-parts.js";
 import type { UapiHandler } from "../uapi/connection.js";
 import { startUapiServer, type UapiServer } from "../uapi/server.js";
 import { controlRoutes } from "./control-routes.js";
 import { type ControlServer, startControlServer } from "./control-server.js";
+import { createGateway } from "./create-gateway.js";
+import { snapshotDevice } from "./device-reload.js";
 import { Ending } from "./ending.js";
-import { createGateway, type Gateway } from "./gateway.js";
+import type { Gateway } from "./gateway.js";
 import { DaemonLog } from "./log.js";
 import { GatewayMetrics } from "./metrics.js";
 import type { DaemonOptions } from "./options.js";
@@ -72,16 +74,13 @@ async function tryControlServer(gateway: Gateway, log: DaemonLog): Promise<Contr
 
 /** What wg(8) reads and changes. */
 export function uapiHandler(gateway: Gateway, log: DaemonLog): UapiHandler {
-  return { get: () => snapshot(gateway), set: (update) => apply(gateway, update, log) };
+  return {
+    get: () => gateway.exclusively(() => snapshotDevice(gateway)),
+    set: (update) => gateway.exclusively(() => apply(gateway, update, log)),
+  };
 }
 
-function snapshot(gateway: Gateway): DeviceSnapshot {
-  const peers = [];
-  for (const peer of gateway.device.peers()) peers.push(gateway.snapshotPeer(peer));
-  return { privateKey: gateway.privateKey(), listenPort: gateway.listenPort, fwmark: gateway.mark, peers };
-}
-
-function apply(gateway: Gateway, update: DeviceUpdate, log: DaemonLog): void {
-  gateway.configure(update);
+async function apply(gateway: Gateway, update: DeviceUpdate, log: DaemonLog): Promise<void> {
+  await gateway.configureInSlices(update);
   log.debug({ peers: update.peers.length }, "configuration applied");
 }

@@ -24,7 +24,9 @@ export function deviceEvents(
       const isRenewal = nowMs() - lastMs < CONNECTED_MS;
       log[isRenewal ? "debug" : "info"]({ peer: log.peerName(peer), role }, "handshake completed");
     },
-    handshakeSent: (peer, attempt) => log.debug({ peer: log.peerName(peer), attempt }, "handshake initiation sent"),
+    handshakeSent: (peer, attempt) => {
+      if (log.tells("debug")) log.debug({ peer: log.peerName(peer), attempt }, "handshake initiation sent");
+    },
     handshakeGivenUp: (peer) => {
       connectedMs.delete(peer);
       if (!log.tells("info")) return;

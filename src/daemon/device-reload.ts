@@ -6,23 +6,10 @@ import type { GatewayConfig } from "../config/gateway-config.js";
 import type { DeviceSnapshot, DeviceUpdate, PeerSnapshot } from "../core/device/update.js";
 import { deviceDiff } from "./config-diff.js";
 import type { Gateway } from "./gateway.js";
+import { inSlices } from "./in-slices.js";
 
 /** Peers a slice of a snapshot: some hundred microseconds. */
 const SLICE_PEERS = 64;
-/** How long comparing and applying may hold up the event loop at a time; a new peer is an X25519 multiplication. */
-const SLICE_MS = 2;
-
-/** Drains a generator that stands still after every peer, without holding up the event loop for long. @returns its result */
-export async function inSlices<T>(work: Generator<void, T, void>): Promise<T> {
-  let began = performance.now();
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-    if (performance.now() - began < SLICE_MS) continue;
-    await nextTurn();
-    began = performance.now();
-  }
-}
 
 /** What the device has now. Its keys are copies: {@link wipeDevice} them. */
 export async function snapshotDevice(gateway: Gateway): Promise<DeviceSnapshot> {
@@ -43,14 +30,12 @@ export function wipeDevice(snapshot: DeviceSnapshot): void {
 /** Peers of an update, slice by slice. Errors: ConfigureError; some peers may be applied by then. */
 export async function applyPeers(gateway: Gateway, update: DeviceUpdate): Promise<void> {
   const { privateKey, peers } = update;
-  if (privateKey !== undefined) gateway.configure({ privateKey, peers: [] });
-  let began = performance.now();
-  for (const peer of peers) {
-    gateway.configure({ peers: [peer] });
-    if (performance.now() - began < SLICE_MS) continue;
-    await nextTurn();
-    began = performance.now();
-  }
+  if (privateKey !== undefined) await gateway.configureInSlices({ privateKey, peers: [] });
+  await inSlices(
+    (function* () {
+      for (const peer of peers) yield gateway.configure({ peers: [peer] });
+    })(),
+  );
 }
 
 /** Brings the device back to a snapshot. @param before  with its keys */

@@ -13,8 +13,8 @@ import { bootMs, fillRandom, fineMs, wallMs } from "../io/entropy.js";
 import { EventLoop, INBOUND_RUNS } from "../io/event-loop.js";
 import { KernelCounters } from "../io/kernel-counters.js";
 import { LinkWatch } from "../io/link-watch.js";
-import { type NativeParts, openNativeParts } from "../io/native-parts.js";
-import { createNativePrimitives } from "../io/native-primitives.js";
+import type { NativeParts } from "../io/native-parts.js";
+import type { createNativePrimitives } from "../io/native-primitives.js";
 import { Network } from "../io/network.js";
 import { peerSentence } from "../metrics/peer-sentence.js";
 import type { EndpointNameStatus } from "../metrics/status.js";
@@ -24,17 +24,15 @@ import { StateDirectory, stateDirectoryPath } from "../system/state-directory.js
 import { deviceEvents } from "./device-events.js";
 import { DropLog } from "./drop-log.js";
 import { gatewayStatus } from "./gateway-status.js";
+import { inSlices } from "./in-slices.js";
 import type { DaemonLog } from "./log.js";
 import { TimestampFloor } from "./timestamp-floor.js";
 
 /** Peers that a device can hold. */
-const PEERS_MAX = 16_384;
+export const PEERS_MAX = 16_384;
 const ENDPOINT_BYTES = 64;
-/** Three keypairs a peer, two keys each. */
-const KEY_SLOTS = PEERS_MAX * 6;
 /** Bytes on the wire around an inner packet over IPv6: 40 + 8 + 32; 1,500 − 80. */
 export const DEFAULT_MTU = 1_420;
-const TX_QUEUE_PACKETS = 1_000;
 const SAMPLE_MS = 1_000;
 
 export interface GatewayOptions {
@@ -52,41 +50,6 @@ export interface GatewayOptions {
   readonly stateDirectory?: string | undefined;
   /** The interface was deleted, or cannot be used any more. */
   readonly onGone: (reason: string) => void;
-}
-
-/** Makes the interface and everything behind it. Errors: SystemCallError, AeadUnavailableError. */
-export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const primitives = await createNativePrimitives();
-  const { interfaceName, tunFd, aead, offloads } = options;
-  const tunFds = options.tunFds ?? (tunFd === undefined ? [] : [tunFd]);
-  const parts = openNativeParts({
-    interfaceName,
-    tunFds,
-    aead,
-    offloads,
-    keySlots: KEY_SLOTS,
-    mtu: DEFAULT_MTU,
-  });
-  try {
-    if (tunFds.length === 0) {
-      parts.tun.setMtu(DEFAULT_MTU);
-      lengthenQueue(parts.tun, options.log);
-    }
-    return new Gateway(options, primitives, parts);
-  } catch (error) {
-    parts.aead.close();
-    parts.tun.close();
-    throw error;
-  }
-}
-
-/** Root of a user namespace may do everything to its interface but this. */
-function lengthenQueue(tun: NativeParts["tun"], log: DaemonLog): void {
-  try {
-    tun.setTxQueueLength(TX_QUEUE_PACKETS);
-  } catch (error) {
-    log.info({ err: error }, "the interface keeps the kernel's queue length: a burst may overflow it");
-  }
 }
 
 export class Gateway {
@@ -111,6 +74,8 @@ export class Gateway {
   #mtu = DEFAULT_MTU;
   #lastName = "";
   #isClosed = false;
+  /** Settles when the last of {@link exclusively} is over. */
+  #lastWork: Promise<unknown> = Promise.resolve();
   /** Why an interface that is up has no sockets. */
   #socketProblem: unknown;
 
@@ -164,7 +129,7 @@ export class Gateway {
     this.#sampling = setInterval(() => {
       if (this.#socketProblem !== undefined) this.#openSockets();
       this.#kernel.readParts(this.#network.socket4, this.#network.socket6);
-      this.statistics.sample();
+      this.#sample();
       drops.tell(this.statistics.nowMs());
     }, SAMPLE_MS);
     this.#links = new LinkWatch(tun, {
@@ -173,6 +138,11 @@ export class Gateway {
       gone: () => options.onGone("the interface was deleted"),
     });
     this.#links.look();
+  }
+
+  /** A second's sample, a part of the peers at a time. */
+  #sample(): void {
+    if (!this.#isClosed && !this.statistics.sample()) setImmediate(() => this.#sample());
   }
 
   #sentenceOf(peer: Peer): string {
@@ -248,18 +218,41 @@ export class Gateway {
    * runs as before.
    */
   configure(update: DeviceUpdate): void {
-    const nowMs = this.#loop.readNowMs();
+    const steps = this.#configuring(update);
+    while (steps.next().done !== true);
+    this.#loop.armTimer();
+  }
+
+  /**
+   * The same, without holding up the event loop for long. Call it within {@link exclusively}: between the slices packets
+   * pass, and nothing else may add or remove peers. Errors as configure(), with nothing applied.
+   */
+  async configureInSlices(update: DeviceUpdate): Promise<void> {
+    await inSlices(this.#configuring(update), () => this.#loop.armTimer());
+    this.#loop.armTimer();
+  }
+
+  /** Does one thing at a time of all that read or change the whole configuration, in the order of the calls. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#lastWork.then(work);
+    this.#lastWork = done.catch(() => {});
+    return done;
+  }
+
+  *#configuring(update: DeviceUpdate): Generator<void, void, void> {
     const previousPort = this.#listenPort;
     const previousMark = this.#mark;
     try {
       if (update.fwmark !== undefined) this.#setMark(update.fwmark);
       if (update.listenPort !== undefined) this.#setListenPort(update.listenPort);
-      this.device.configure(update, nowMs);
+      for (const _ of this.device.configureInSteps(update, () => this.#loop.readNowMs())) {
+        yield;
+        if (this.#isClosed) return;
+      }
     } catch (error) {
       this.#restore(previousPort, previousMark);
       throw error;
     }
-    this.#loop.armTimer();
   }
 
   /** Speaks to a peer first: it may hold keys that this process never had. */

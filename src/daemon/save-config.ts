@@ -60,7 +60,7 @@ export async function saveRunningConfig(
 
 /** As {@link saveRunningConfig}, of a gateway in this process. */
 export async function saveGateway(where: ConfigPath, gateway: Gateway): Promise<SavedConfig> {
-  const device = await snapshotDevice(gateway);
+  const device = await gateway.exclusively(() => snapshotDevice(gateway));
   try {
     return await saveRunningConfig(where, device);
   } finally {

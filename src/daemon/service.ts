@@ -9,11 +9,13 @@ import { bareNetwork, type NetworkState } from "../system/network-state.js";
 import { describeAction, networkSteps } from "../system/network-steps.js";
 import { describeUpdate, deviceDiff } from "./config-diff.js";
 import { journalPath } from "./control-server.js";
-import { applyPeers, inSlices, restoreDevice, snapshotDevice, wipeDevice } from "./device-reload.js";
+import { createGateway } from "./create-gateway.js";
+import { applyPeers, restoreDevice, snapshotDevice, wipeDevice } from "./device-reload.js";
 import type { EndpointNames } from "./endpoint-names.js";
-import { createGateway, DEFAULT_MTU, type Gateway } from "./gateway.js";
+import { DEFAULT_MTU, type Gateway } from "./gateway.js";
 import { gatewayNames } from "./gateway-names.js";
 import { markFor, wantedNetwork } from "./gateway-network.js";
+import { inSlices } from "./in-slices.js";
 import type { DaemonLog } from "./log.js";
 import type { InheritedDescriptors } from "./service-manager.js";
 import type { LoadedConfig, ServiceOptions } from "./service-options.js";
@@ -141,8 +143,12 @@ export class Service {
    * Errors: with everything as it was before.
    */
   async reload(): Promise<ServiceChange> {
-    const { gateway } = this;
     const loaded = await this.#options.load();
+    return this.gateway.exclusively(() => this.#change(loaded));
+  }
+
+  async #change(loaded: LoadedConfig): Promise<ServiceChange> {
+    const { gateway } = this;
     const live = await snapshotDevice(gateway);
     const before = this.#network.state;
     try {
@@ -163,7 +169,7 @@ export class Service {
   /** What reload() would do, and go no further. Errors: as reload(). */
   async planReload(): Promise<ServiceChange> {
     const loaded = await this.#options.load();
-    const live = await snapshotDevice(this.gateway);
+    const live = await this.gateway.exclusively(() => snapshotDevice(this.gateway));
     try {
       const { update, wanted } = await this.#difference(loaded.config, live);
       const steps = await this.#network.plan(wanted);

@@ -5,9 +5,25 @@ import { CLOCK_CELLS, ClockCell, readClock } from "tun-tap-ts";
 
 const cells = new Float64Array(CLOCK_CELLS);
 
-/** Fills `into` with random bytes. */
+/** Drawn ahead, because a call of the generator costs the same for 32 bytes as for a thousand. */
+const pool = Buffer.alloc(4_096);
+let poolLeft = 0;
+
+/** Fills `into` with random bytes. What was drawn ahead for it is wiped: nobody gets the same bytes again. */
 export function fillRandom(into: Uint8Array): void {
-  randomFillSync(into);
+  const { length } = into;
+  if (length > pool.length / 16) {
+    randomFillSync(into);
+    return;
+  }
+  if (length > poolLeft) {
+    randomFillSync(pool);
+    poolLeft = pool.length;
+  }
+  const end = poolLeft;
+  poolLeft -= length;
+  for (let i = 0; i < length; i++) into[i] = pool[poolLeft + i]!;
+  pool.fill(0, poolLeft, end);
 }
 
 /** @returns ms since 1970, with fractions. */

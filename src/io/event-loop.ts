@@ -7,6 +7,7 @@ import {
   Poller,
   RECEIVE_STRETCH_BYTES,
   readClock,
+  TIMER_BIT,
   type Tun,
   type UdpSocket,
   watchAbsences,
@@ -37,6 +38,8 @@ const TUN_BIT = 1;
 const SOCKET4_BIT = 2;
 const SOCKET6_BIT = 4;
 const EAGAIN = 11;
+/** No deadline of the device. */
+const FIRED_MS = -1;
 /** Cells of the poller's clock. */
 const BOOT_MS = 0;
 
@@ -126,6 +129,8 @@ export class EventLoop {
     const { clock } = this.#poller;
     this.#statistics.turnBegan(clock, BOOT_MS);
     const nowMs = this.#deviceMs();
+    // What is due may be more than a turn does: then the same deadline is armed again.
+    if ((mask & TIMER_BIT) !== 0) this.#armedMs = FIRED_MS;
     let ready = mask & (TUN_BIT | SOCKET4_BIT | SOCKET6_BIT);
     for (let i = 0; i < BATCHES_PER_TURN && ready !== 0; i++) {
       if ((ready & SOCKET4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SOCKET4_BIT);

@@ -1,5 +1,6 @@
 // The metrics of the interface, its event loop and the process: as many series for one peer as for ten thousand.
 
+import { readdirSync } from "node:fs";
 import { FlowCell } from "../core/device/ledger.js";
 import { LOOP_BOUNDS_MS, LoopCell } from "../core/device/loop-statistics.js";
 import { KernelCell } from "../core/device/statistics.js";
@@ -236,6 +237,22 @@ export const deviceFamilies: readonly DeviceFamily[] = [
     return (user + system) / 1e6;
   }),
   gauge("process_resident_memory_bytes", "Memory of the process.", () => process.memoryUsage.rss()),
+  gauge("process_open_fds", "Open descriptors of the process.", () => readdirSync("/proc/self/fd").length - 1),
+  gauge(
+    "nodejs_heap_size_used_bytes",
+    "JavaScript objects of the process, garbage that is not collected yet included.",
+    () => process.memoryUsage().heapUsed,
+  ),
+  gauge(
+    "nodejs_external_memory_bytes",
+    "Memory outside of the heap that JavaScript objects hold: batches, tables, keys.",
+    () => process.memoryUsage().external,
+  ),
+  gauge(
+    "nodejs_active_resources",
+    "What keeps the event loop of the process alive: sockets, timers, requests under way.",
+    () => process.getActiveResourcesInfo().length,
+  ),
 ];
 
 function family(

@@ -9,6 +9,8 @@ const TUNNEL_OVERHEAD = 80;
 const DEFAULT_UNDERLAY_MTU = 1_500;
 /** Below it there is no IPv6, and with less than 576 hardly anything. */
 const MTU_MIN = 576;
+/** Commands for one ip(8): its answers take a few milliseconds to read. */
+const BATCH_LINES = 256;
 const PROTOCOL_KERNEL = 2;
 const PROTOCOL_RA = 9;
 /** Also what fwmark and table are numbered from when the file says nothing, as wg-quick(8) does. */
@@ -95,11 +97,10 @@ function fullPrefix(text: string, family: 4 | 6): string {
  * @param mark  of the tunnel's own datagrams; 0: none
  */
 export async function suggestMtu(interfaceName: string, endpoints: readonly string[], mark: number): Promise<number> {
-  const marked = mark === 0 ? [] : ["mark", String(mark)];
   const ways: number[] = [];
-  for (const endpoint of new Set(endpoints)) {
-    const [route] = await ipJson<IpRoute>(["route", "get", endpoint, ...marked]);
-    const mtu = await mtuOf(route, interfaceName);
+  const linkMtus: LinkMtus = new Map();
+  for (const route of await waysTo([...new Set(endpoints)], mark)) {
+    const mtu = await mtuOf(route, interfaceName, linkMtus);
     if (mtu !== undefined) ways.push(mtu);
   }
   if (ways.length === 0) {
@@ -108,6 +109,7 @@ export async function suggestMtu(interfaceName: string, endpoints: readonly stri
       const mtu = await mtuOf(
         routes.find(({ dev }) => dev !== interfaceName),
         interfaceName,
+        linkMtus,
       );
       if (mtu !== undefined) ways.push(mtu);
     }
@@ -116,12 +118,27 @@ export async function suggestMtu(interfaceName: string, endpoints: readonly stri
   return Math.max(MTU_MIN, underlay - TUNNEL_OVERHEAD);
 }
 
-async function mtuOf(route: IpRoute | undefined, ownName: string): Promise<number | undefined> {
+/** Routes to addresses, a batch at a time: ten thousand peers would be as many processes. An address without a route has none. */
+async function waysTo(endpoints: readonly string[], mark: number): Promise<IpRoute[]> {
+  const marked = mark === 0 ? "" : ` mark ${mark}`;
+  const ways: IpRoute[] = [];
+  for (let first = 0; first < endpoints.length; first += BATCH_LINES) {
+    const lines = endpoints.slice(first, first + BATCH_LINES).map((endpoint) => `route get ${endpoint}${marked}\n`);
+    const { stdout } = await runProgram(["ip", "-N", "-json", "-force", "-batch", "-"], { input: lines.join("") });
+    for (const line of stdout.split("\n")) if (line.trim() !== "") ways.push(...(JSON.parse(line) as IpRoute[]));
+  }
+  return ways;
+}
+
+/** MTUs of the interfaces that were looked at, by name. */
+type LinkMtus = Map<string, number | undefined>;
+
+async function mtuOf(route: IpRoute | undefined, ownName: string, known: LinkMtus): Promise<number | undefined> {
   if (route?.dev === undefined || route.dev === ownName || route.type === "local") return undefined;
   const stated = route.metrics?.find(({ mtu }) => mtu !== undefined)?.mtu;
   if (stated !== undefined) return stated;
-  const [link] = await ipJson<IpLink>(["link", "show", "dev", route.dev]);
-  return link?.mtu;
+  if (!known.has(route.dev)) known.set(route.dev, (await ipJson<IpLink>(["link", "show", "dev", route.dev]))[0]?.mtu);
+  return known.get(route.dev);
 }
 
 /** A table for a full tunnel that holds no route and no rule names, and the place of its rules: before all others but the local one. */

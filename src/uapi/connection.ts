@@ -36,8 +36,8 @@ export interface ConnectionContext {
   readonly stallTimeoutMs: number;
 }
 
-const PARSE_SLICE_BYTES = 16 << 10;
-const ANSWER_SLICE_BYTES = 16 << 10;
+const PARSE_SLICE_BYTES = 4 << 10;
+const ANSWER_SLICE_BYTES = 8 << 10;
 
 /**
  * Serves operations until the client closes or errs. Reading pauses while one is worked on.

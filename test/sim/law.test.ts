@@ -2,7 +2,7 @@
 // unaccounted for, and no peer has lost more than its device.
 
 import { expect, test } from "vitest";
-import { DROP_REASON_COUNT } from "../../src/core/drop-reason.js";
+import { DROP_REASON_COUNT, DropReason } from "../../src/core/drop-reason.js";
 import { ipv4Packet, parseAddress, type SimNode, World } from "./world.js";
 
 const STEPS = 250;
@@ -78,4 +78,17 @@ test.each(Array.from({ length: 8 }, (_, i) => i + 1))("seed %i", async (seed) =>
     node.device.close();
     checkLaw(world, seed, STEPS);
   }
+});
+
+test("a TUN that fails as a whole loses nothing from the books", async () => {
+  const world = await World.create(13);
+  const [alice, bob] = world.pair();
+  alice.sendInner("10.0.0.1", "10.0.0.2", "first");
+  world.run(1_000);
+  const { delivered } = bob.device;
+  bob.device.delivered = (batch) => delivered.call(bob.device, batch, -77);
+  alice.sendInner("10.0.0.1", "10.0.0.2", "second");
+  world.run(10);
+  expect(bob.device.state.ledger.inboundDrops[DropReason.TunWriteFailed]).toBe(1);
+  expect(bob.device.state.ledger.inboundUnaccounted()).toBe(0);
 });

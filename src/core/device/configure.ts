@@ -37,10 +37,22 @@ export class Configurator {
    * Errors: ConfigureError, with nothing applied, if there would be more peers than the device has rows for.
    */
   apply(update: DeviceUpdate, nowMs: number): void {
-    this.#checkRoom(update);
-    if (update.privateKey !== undefined) this.#setPrivateKey(update.privateKey);
-    if (update.replacePeers === true) this.removeAllPeers();
-    for (const peerUpdate of update.peers) this.#applyPeer(peerUpdate, nowMs);
+    const steps = this.steps(update, () => nowMs);
+    while (steps.next().done !== true);
+  }
+
+  /**
+   * {@link apply} in steps of one peer each, so that ten thousand do not hold up the event loop. The first steps check the
+   * whole update, and change nothing; none after them can fail. Nobody else may add peers in between.
+   * @param now  device time, read anew by each step
+   */
+  *steps(update: DeviceUpdate, now: () => number): Generator<void, void, void> {
+    yield* this.#checkRoom(update);
+    if (update.privateKey !== undefined) yield* this.#setPrivateKey(update.privateKey);
+    if (update.replacePeers === true) {
+      for (const peer of [...this.#state.peerByKey.values()]) yield this.#removePeer(peer);
+    }
+    for (const peerUpdate of update.peers) yield this.#applyPeer(peerUpdate, now());
   }
 
   /** Removes every peer. */
@@ -70,25 +82,39 @@ export class Configurator {
     this.#clearIdentity();
   }
 
-  #checkRoom(update: DeviceUpdate): void {
+  *#checkRoom(update: DeviceUpdate): Generator<void, void, void> {
     const { peerByKey, peersMax } = this.#state;
-    if (update.replacePeers !== true && peerByKey.size + update.peers.length <= peersMax) return;
-    const keys = new Set(update.replacePeers === true ? [] : peerByKey.keys());
+    if ((update.replacePeers === true ? 0 : peerByKey.size) + update.peers.length <= peersMax) return;
+    /** What the update adds to the present peers, and what it takes from them. */
+    const added = new Set<string>();
+    const removed = new Set<string>();
     for (const peer of update.peers) {
-      if (peer.remove === true) keys.delete(hexOf(peer.publicKey));
-      else if (peer.updateOnly !== true) keys.add(hexOf(peer.publicKey));
+      const key = hexOf(peer.publicKey);
+      const isPresent = update.replacePeers !== true && peerByKey.has(key);
+      if (peer.remove === true) {
+        added.delete(key);
+        if (isPresent) removed.add(key);
+      } else if (peer.updateOnly !== true) {
+        removed.delete(key);
+        if (!isPresent) added.add(key);
+      }
+      yield;
     }
-    if (keys.size > peersMax) {
-      throw new ConfigureError(`${keys.size} peers are more than the ${peersMax} a device can hold; split the device`);
+    const count = (update.replacePeers === true ? 0 : peerByKey.size) + added.size - removed.size;
+    if (count > peersMax) {
+      throw new ConfigureError(`${count} peers are more than the ${peersMax} a device can hold; split the device`);
     }
   }
 
-  #setPrivateKey(privateKey: Uint8Array): void {
+  *#setPrivateKey(privateKey: Uint8Array): Generator<void, void, void> {
     const state = this.#state;
     const { primitives } = state.deps;
     if (state.identity !== undefined && primitives.equal(state.identity.privateKey, privateKey)) return;
-    this.#clearIdentity();
-    for (const peer of state.peerByKey.values()) this.#exchange.forgetKeys(peer);
+    this.#clearIdentity(); //  from here on nobody is spoken to or heard
+    for (const peer of state.peerByKey.values()) {
+      this.#exchange.forgetKeys(peer);
+      yield peer.handshake.forgetIdentity();
+    }
     if (privateKey.every((byte) => byte === 0)) return;
     const identity = new Identity(primitives, privateKey);
     state.identity = identity;
@@ -98,7 +124,6 @@ export class Configurator {
     state.cookies = new CookieChecker(primitives, identity, state.deps.random);
     const own = state.peerByKey.get(hexOf(identity.publicKey));
     if (own !== undefined) this.#removePeer(own);
-    for (const peer of state.peerByKey.values()) peer.handshake.rekeyIdentity(state.noise);
   }
 
   #clearIdentity(): void {
@@ -181,6 +206,8 @@ export class Configurator {
 /** @returns lower-case hex */
 export function hexOf(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]];
   return text;
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

@@ -20,6 +20,7 @@ import type { Outbox } from "./outbox.js";
 import type { Peer } from "./peer.js";
 import type { RateLimiter } from "./rate-limiter.js";
 import type { RefusalMemory } from "./refusal-memory.js";
+import type { WorkBudget } from "./work-budget.js";
 
 /** State changes worth a log line. None is called per packet; none may throw. */
 export interface DeviceEvents {
@@ -78,6 +79,7 @@ export interface DeviceState {
   readonly refusals: RefusalMemory;
   readonly hostAnswers: HostAnswers;
   readonly outbox: Outbox;
+  readonly budget: WorkBudget;
   /** Undefined: no private key is set, nobody is spoken to and nobody is heard. */
   identity: Identity | undefined;
   /** Of the identity; without one, of a key that is never used. */

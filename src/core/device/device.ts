@@ -8,7 +8,7 @@ import { TimestampSource } from "../noise/tai64n.js";
 import { PeerTimers, TIMERS_PER_PEER } from "../timers/peer-timers.js";
 import { TimerWheel } from "../timers/timer-wheel.js";
 import { ENDPOINT_BYTES } from "../transport/endpoint-record.js";
-import type { PacketBatch } from "../transport/packet-batch.js";
+import { HeaderCell, type PacketBatch } from "../transport/packet-batch.js";
 import { StagedPackets } from "../transport/staging.js";
 import { AllowedIps } from "./allowed-ips.js";
 import { Configurator } from "./configure.js";
@@ -25,8 +25,11 @@ import { ReceivePath } from "./receive-path.js";
 import { RefusalMemory } from "./refusal-memory.js";
 import { SendPath } from "./send-path.js";
 import type { DeviceUpdate, PeerSnapshot } from "./update.js";
+import { WorkBudget } from "./work-budget.js";
 
 const TIMER_TICK_MS = 4;
+/** Most find nothing to do, or put a handshake in line. */
+const TIMERS_PER_TURN = 256;
 const STAGED_POOL_BYTES = 16 * 1024 * 1024;
 const STAGED_PEER_PACKETS_MAX = 128;
 const TIMER_PEERS_AT_START = 64;
@@ -70,6 +73,7 @@ export class Device {
       refusals: new RefusalMemory(),
       hostAnswers: new HostAnswers(ledger, deps.writeToHost),
       outbox: new Outbox(deps.outbox, (batch) => this.#flushBatch(batch)),
+      budget: new WorkBudget(),
       identity: undefined,
       noise: new HandshakeContext(deps.primitives, new Identity(deps.primitives, new Uint8Array(32))),
       cookies: undefined,
@@ -89,6 +93,7 @@ export class Device {
    */
   send(batch: PacketBatch, nowMs: number): void {
     this.#nowMs = nowMs;
+    this.state.budget.carried(batch.header[HeaderCell.PacketCount], nowMs);
     this.#send.route(batch, nowMs);
     this.#transmit(batch);
   }
@@ -99,7 +104,9 @@ export class Device {
    */
   receive(batch: PacketBatch, nowMs: number): number {
     this.#nowMs = nowMs;
-    return this.#receive.receive(batch, nowMs);
+    const deliverable = this.#receive.receive(batch, nowMs);
+    this.state.budget.carried(deliverable, nowMs);
+    return deliverable;
   }
 
   /** Accounts for the TUN write of a received batch. @param delivered  packets that the TUN took */
@@ -107,16 +114,19 @@ export class Device {
     this.#receive.account(batch, delivered);
   }
 
-  /** Fires due timers and sends what the core has to say. Call at the end of every turn. */
+  /** Fires due timers, goes on with handshakes that wait, and sends what the core has to say. Call at the end of every turn. */
   finishTurn(nowMs: number): void {
     this.#nowMs = nowMs;
-    this.state.timers.expire(nowMs);
+    this.state.timers.expire(nowMs, TIMERS_PER_TURN);
+    this.state.budget.refill(nowMs);
+    this.#exchange.goOn(nowMs);
     this.state.outbox.flush();
   }
 
   /** @returns boot-time ms by which finishTurn must be called again; Infinity: only when there is traffic. */
   nextDeadlineMs(): number {
-    return this.state.timers.nextDeadlineMs();
+    const timerMs = this.state.timers.nextDeadlineMs();
+    return this.#exchange.isWaiting ? Math.min(timerMs, this.state.budget.nextMs(this.#nowMs)) : timerMs;
   }
 
   /**
@@ -127,6 +137,24 @@ export class Device {
     this.#nowMs = nowMs;
     this.#configurator.apply(update, nowMs);
     this.state.outbox.flush();
+  }
+
+  /** Handshake messages that came and wait for a turn with budget: they enter the ledger when it comes. */
+  get messagesWaiting(): number {
+    return this.#exchange.messagesWaiting;
+  }
+
+  /**
+   * {@link configure} in steps, see {@link Configurator.steps}.
+   * @param now  reads device time
+   * Errors: ConfigureError out of the first step, with nothing applied.
+   */
+  *configureInSteps(update: DeviceUpdate, now: () => number): Generator<void, void, void> {
+    for (const _ of this.#configurator.steps(update, now)) {
+      this.#nowMs = now();
+      this.state.outbox.flush();
+      yield;
+    }
   }
 
   /** The interface came up: peers with a persistent keepalive speak first, and those that something was staged for. */

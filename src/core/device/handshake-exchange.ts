@@ -42,6 +42,8 @@ export class HandshakeExchange {
   readonly #ephemeral = secretBytes(32);
   readonly #timestamp = new Uint8Array(12);
   readonly #initiation = new Uint8Array(INITIATION_BYTES);
+  /** Peers whose initiation waits for a turn with budget, in order. */
+  readonly #waiting = new Set<Peer>();
 
   constructor(state: DeviceState, timerPeers: number) {
     this.#state = state;
@@ -81,20 +83,53 @@ export class HandshakeExchange {
     this.#state.timers.grow(this.#timerPeers);
   }
 
+  /** Whether there is handshake work that a turn had no budget for. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0 || this.#receiver.isWaiting;
+  }
+
+  /** Messages that came and wait for a turn with budget: they enter the ledger when it comes. */
+  get messagesWaiting(): number {
+    return this.#receiver.waiting;
+  }
+
+  /** Does what waits as far as the budget goes, messages of others and own ones in turn. Cold: only when some wait. */
+  goOn(nowMs: number): void {
+    const { budget } = this.#state;
+    while (this.isWaiting && budget.take()) {
+      if (this.#receiver.isWaiting) this.#receiver.goOn(nowMs);
+      if (this.#waiting.size === 0 || !budget.take()) continue;
+      const peer = this.#waiting.values().next().value as Peer;
+      this.#waiting.delete(peer);
+      this.#initiateNow(peer, nowMs);
+    }
+  }
+
   /**
-   * Sends a handshake initiation, at most one per REKEY_TIMEOUT: at once, or when that has passed.
+   * Sends a handshake initiation, or puts it in line behind others; at most one per REKEY_TIMEOUT: now, or when that has passed.
    * @param isRetry  counted against REKEY_ATTEMPT_TIME; otherwise the count starts anew
    */
   initiate(peer: Peer, nowMs: number, isRetry: boolean): void {
-    const { identity, isUp, events } = this.#state;
     if (!isRetry) peer.handshakeAttempts = 0;
-    if (identity === undefined || !isUp || !peer.hasEndpoint) return;
+    if (!this.#mayInitiate(peer, nowMs)) return;
+    if (this.#state.budget.take()) this.#initiateNow(peer, nowMs);
+    else this.#waiting.add(peer);
+  }
+
+  /** Within REKEY_TIMEOUT of the last message the time after it is noted instead. */
+  #mayInitiate(peer: Peer, nowMs: number): boolean {
+    const { identity, isUp, timers } = this.#state;
+    if (identity === undefined || !isUp || !peer.hasEndpoint) return false;
     const pauseMs = peer.times[PeerTime.HandshakeSent] + REKEY_TIMEOUT_MS - nowMs;
-    if (pauseMs > 0) {
-      // It may be our own response that began the pause, and be lost: what waits must not have to wait for more traffic.
-      this.#state.timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());
-      return;
-    }
+    if (pauseMs <= 0) return true;
+    // It may be our own response that began the pause, and be lost: what waits must not have to wait for more traffic.
+    timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());
+    return false;
+  }
+
+  #initiateNow(peer: Peer, nowMs: number): void {
+    if (!this.#mayInitiate(peer, nowMs)) return;
+    const { events } = this.#state;
     peer.times[PeerTime.HandshakeSent] = nowMs;
     if (!this.#buildInitiation(peer, nowMs)) return;
     events.handshakeSent?.(peer, peer.handshakeAttempts);
@@ -209,6 +244,7 @@ export class HandshakeExchange {
   /** Zeroes a peer's keypairs and handshake, and begins anew with it; its configuration stays. */
   forgetKeys(peer: Peer): void {
     this.#zeroKeys(peer);
+    this.#waiting.delete(peer);
     peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
     peer.handshakeAttempts = 0;
   }

@@ -9,8 +9,9 @@ import { decodeTai64n } from "../noise/tai64n.js";
 import { copyRecord, ENDPOINT_BYTES, EndpointField } from "../transport/endpoint-record.js";
 import { type PacketBatch, RunKind } from "../transport/packet-batch.js";
 import { hexOf } from "./configure.js";
-import { type DeviceState, REPLY_ROWS, refuseInboundRun } from "./device-state.js";
+import { type DeviceState, markRun, REPLY_ROWS, refuseInboundRun, STATUS_TAKEN } from "./device-state.js";
 import type { HandshakeExchange } from "./handshake-exchange.js";
+import { HandshakeQueue } from "./handshake-queue.js";
 import { FlowCell } from "./ledger.js";
 import { LoadGauge } from "./load-gauge.js";
 import { HANDSHAKE_TOS } from "./outbox.js";
@@ -23,6 +24,7 @@ const FLOOD_REASONS: ReadonlySet<DropReason> = new Set([
   DropReason.Mac1Invalid,
   DropReason.UnderLoad,
   DropReason.RateLimited,
+  DropReason.HandshakeBacklog,
   DropReason.InterfaceDown,
 ]);
 const RESPONSE_RECEIVER_INDEX = 8;
@@ -34,6 +36,7 @@ export class HandshakeReceiver {
   readonly #state: DeviceState;
   readonly #exchange: HandshakeExchange;
   readonly #gauge = new LoadGauge();
+  readonly #queue = new HandshakeQueue();
   readonly #initiation = new Uint8Array(INITIATION_BYTES);
   readonly #response = new Uint8Array(RESPONSE_BYTES);
   readonly #cookieReply = new Uint8Array(COOKIE_REPLY_BYTES);
@@ -55,20 +58,65 @@ export class HandshakeReceiver {
     };
   }
 
-  /** Handles one run that is not transport data. */
+  /** Whether messages wait for a turn with budget. */
+  get isWaiting(): boolean {
+    return this.#queue.count > 0;
+  }
+
+  /** How many do. */
+  get waiting(): number {
+    return this.#queue.count;
+  }
+
+  /** Handles the message that has waited longest. */
+  goOn(nowMs: number): void {
+    const { batch } = this.#queue;
+    const run = this.#queue.shift();
+    this.#state.ledger.flow[FlowCell.InboundDatagrams]++;
+    this.#finish(batch, run, this.#state.isUp ? this.#handle(batch, run, nowMs) : DropReason.InterfaceDown, nowMs);
+  }
+
+  /** Handles one run that is not transport data, or puts its message in line behind others. */
   receive(batch: PacketBatch, run: number, nowMs: number): void {
     const state = this.#state;
-    const kind = batch.runKind[run];
-    let reason: DropReason = DropReason.Malformed;
     this.#claimed = undefined;
-    if (kind !== RunKind.Malformed && !state.isUp) reason = DropReason.InterfaceDown;
-    else if (kind === RunKind.Initiation) reason = this.#initiationReceived(batch, run, nowMs);
-    else if (kind === RunKind.Response) reason = this.#responseReceived(batch, run, nowMs);
-    else if (kind === RunKind.CookieReply) reason = this.#cookieReplyReceived(batch, run, nowMs);
-    if (reason === DropReason.None) consumeInboundRun(state, batch, run);
+    let reason = this.#check(batch, run, nowMs);
+    if (reason === DropReason.None) {
+      // a cookie reply costs nothing unless we asked for it, and there is no mac1 to keep strangers' out of the queue
+      if (batch.runKind[run] === RunKind.CookieReply || state.budget.take()) reason = this.#handle(batch, run, nowMs);
+      else if (this.#queue.push(batch, run)) {
+        // it enters the ledger when its turn comes
+        state.ledger.flow[FlowCell.InboundDatagrams] -= markRun(batch, run, STATUS_TAKEN);
+        return;
+      } else reason = DropReason.HandshakeBacklog;
+    }
+    this.#finish(batch, run, reason, nowMs);
+  }
+
+  /** What costs little: whether the message is one, and meant for us. */
+  #check(batch: PacketBatch, run: number, nowMs: number): DropReason {
+    const kind = batch.runKind[run];
+    if (kind === RunKind.Malformed) return DropReason.Malformed;
+    if (!this.#state.isUp) return DropReason.InterfaceDown;
+    if (kind === RunKind.CookieReply) return DropReason.None;
+    const message = kind === RunKind.Initiation ? this.#initiation : this.#response;
+    copyMessage(batch, run, message);
+    return this.#admit(batch, run, message, nowMs);
+  }
+
+  #handle(batch: PacketBatch, run: number, nowMs: number): DropReason {
+    const kind = batch.runKind[run];
+    this.#claimed = undefined;
+    if (kind === RunKind.Initiation) return this.#initiationReceived(batch, run, nowMs);
+    if (kind === RunKind.Response) return this.#responseReceived(batch, run, nowMs);
+    return this.#cookieReplyReceived(batch, run, nowMs);
+  }
+
+  #finish(batch: PacketBatch, run: number, reason: DropReason, nowMs: number): void {
+    if (reason === DropReason.None) consumeInboundRun(this.#state, batch, run);
     else {
-      if (kind !== RunKind.Malformed) this.#remember(batch, run, reason, nowMs);
-      refuseInboundRun(state, batch, run, reason);
+      if (batch.runKind[run] !== RunKind.Malformed) this.#remember(batch, run, reason, nowMs);
+      refuseInboundRun(this.#state, batch, run, reason);
     }
   }
 
@@ -87,8 +135,6 @@ export class HandshakeReceiver {
   #initiationReceived(batch: PacketBatch, run: number, nowMs: number): DropReason {
     const message = this.#initiation;
     copyMessage(batch, run, message);
-    const refused = this.#admit(batch, run, message, nowMs);
-    if (refused !== DropReason.None) return refused;
     const result = consumeInitiation(this.#state.noise, message, this.#findPeer, nowMs);
     if (typeof result === "number") return result;
     const peer = result;
@@ -121,8 +167,6 @@ export class HandshakeReceiver {
   #responseReceived(batch: PacketBatch, run: number, nowMs: number): DropReason {
     const message = this.#response;
     copyMessage(batch, run, message);
-    const refused = this.#admit(batch, run, message, nowMs);
-    if (refused !== DropReason.None) return refused;
     const peer = this.#peerOfHandshake(readU32(message, RESPONSE_RECEIVER_INDEX));
     if (peer === undefined) return DropReason.HandshakeUnexpected;
     this.#claimed = peer;

@@ -48,6 +48,8 @@ export const KernelCell = {
   HostUdpChecksumErrors: 21,
 } as const;
 export const KERNEL_CELLS = 22;
+/** Peers sampled at a time: a fraction of a millisecond. */
+const SAMPLE_PEERS = 512;
 
 /** Clocks and the kernel's counters: what the statistics need of the world. */
 export interface StatisticsSources {
@@ -73,6 +75,8 @@ export class Statistics {
   readonly refusals: RefusalMemory;
   readonly #state: DeviceState;
   readonly #sources: StatisticsSources;
+  /** Peers that the sample under way has not come to. */
+  #sampling: Iterator<Peer, undefined> | undefined;
 
   constructor(state: DeviceState, sources: StatisticsSources) {
     this.#state = state;
@@ -89,10 +93,23 @@ export class Statistics {
     this.#sources.refreshKernel();
   }
 
-  /** Takes a sample of every peer for {@link recent}; the owner calls it once a second. 150 ns a peer. */
-  sample(): void {
+  /**
+   * Takes a sample of peers for {@link recent}, some hundreds at a time. The owner begins once a second and goes on soon
+   * after, until it is done.
+   * @returns whether every peer has been sampled
+   */
+  sample(): boolean {
     const nowMs = this.#sources.nowMs();
-    for (const peer of this.#state.peerByKey.values()) this.recent.sample(peer, nowMs);
+    this.#sampling ??= this.#state.peerByKey.values();
+    for (let count = 0; count < SAMPLE_PEERS; count++) {
+      const { done, value } = this.#sampling.next();
+      if (done === true) {
+        this.#sampling = undefined;
+        return true;
+      }
+      this.recent.sample(value, nowMs);
+    }
+    return false;
   }
 
   /** Device time, to compare times in the cells with. */

@@ -114,10 +114,6 @@ export class CookieGenerator {
   /** Whether lastMac1 may still be answered by a cookie reply. */
   private awaitsReply = false;
   private readonly cookie = secretBytes(COOKIE_BYTES);
-  private readonly mac2 = new Uint8Array(MAC_BYTES);
-  private readonly opened = secretBytes(COOKIE_BYTES);
-  private readonly nonce = new Uint8Array(XNONCE_BYTES);
-  private readonly sealed = new Uint8Array(COOKIE_BYTES + AEAD_TAG_BYTES);
   private cookieReceivedMs = Number.NEGATIVE_INFINITY;
 
   /** @param remoteStatic  the peer's static public key. */
@@ -136,8 +132,8 @@ export class CookieGenerator {
     this.awaitsReply = true;
     message.fill(0, mac2At);
     if (nowMs - this.cookieReceivedMs < COOKIE_MAX_AGE_MS) {
-      this.p.mac16(this.mac2, this.cookie, message, 0, mac2At);
-      message.set(this.mac2, mac2At);
+      this.p.mac16(mac2, this.cookie, message, 0, mac2At);
+      message.set(mac2, mac2At);
     }
   }
 
@@ -149,11 +145,11 @@ export class CookieGenerator {
   consumeReply(message: Uint8Array, nowMs: number): DropReason {
     if (message.length !== COOKIE_REPLY_BYTES || !isCookieReply(message)) return DropReason.Malformed;
     if (!this.awaitsReply) return DropReason.HandshakeUnexpected;
-    const { p, opened, nonce, sealed } = this;
+    const { p } = this;
     copyBytes(nonce, message, COOKIE_REPLY_NONCE_OFFSET);
     copyBytes(sealed, message, COOKIE_REPLY_COOKIE_OFFSET);
     if (!p.xaeadOpen(opened, this.cookieKey, nonce, sealed, this.lastMac1)) return DropReason.CookieInvalid;
-    this.cookie.set(this.opened);
+    this.cookie.set(opened);
     p.wipe(opened);
     this.cookieReceivedMs = nowMs;
     this.awaitsReply = false;
@@ -168,6 +164,12 @@ export class CookieGenerator {
     this.awaitsReply = false;
   }
 }
+
+// Working memory of all generators: one of each a peer would be most of what an idle peer costs.
+const mac2 = new Uint8Array(MAC_BYTES);
+const opened = secretBytes(COOKIE_BYTES);
+const nonce = new Uint8Array(XNONCE_BYTES);
+const sealed = new Uint8Array(COOKIE_BYTES + AEAD_TAG_BYTES);
 
 /** The type with its three reserved zero bytes. */
 function isCookieReply(message: Uint8Array): boolean {

@@ -70,10 +70,12 @@ export class Handshake {
   readonly remoteStatic = secretBytes(KEY_BYTES);
   /** All zero: none. Read when a response is written or read. */
   readonly presharedKey = secretBytes(KEY_BYTES);
-  /** DH of both static keys. */
+  /** DH of both static keys, once {@link learnStaticStatic} was called. */
   readonly staticStatic = secretBytes(KEY_BYTES);
   /** False if staticStatic is all zero: no handshake with such a key succeeds. */
   staticStaticUsable = false;
+  /** Whose key staticStatic was computed with. */
+  #staticStaticOf: HandshakeContext | undefined = undefined;
   readonly ephemeralPrivate = secretBytes(KEY_BYTES);
   readonly ephemeralPublic = new Uint8Array(KEY_BYTES);
   readonly remoteEphemeral = new Uint8Array(KEY_BYTES);
@@ -95,14 +97,27 @@ export class Handshake {
     this.remoteStatic.set(remoteStatic);
     if (presharedKey !== undefined) this.presharedKey.set(presharedKey);
     this.symmetric = new SymmetricState(context.primitives);
-    this.rekeyIdentity(context);
   }
 
-  /** Our static key changed: recomputes staticStatic (one DH) and forgets the exchange under way. */
-  rekeyIdentity(context: HandshakeContext): void {
-    this.clear();
+  /**
+   * Computes staticStatic (one DH) unless it stands there for this static key of ours. Each step that needs it calls
+   * this: ten thousand peers at once would hold up the event loop for half a second.
+   * @returns whether it is usable
+   */
+  learnStaticStatic(context: HandshakeContext): boolean {
+    if (this.#staticStaticOf === context) return this.staticStaticUsable;
     const { primitives, identity } = context;
     this.staticStaticUsable = primitives.x25519(this.staticStatic, identity.privateKey, this.remoteStatic);
+    this.#staticStaticOf = context;
+    return this.staticStaticUsable;
+  }
+
+  /** Our static key changed: forgets the exchange under way and staticStatic. */
+  forgetIdentity(): void {
+    this.clear();
+    this.staticStatic.fill(0);
+    this.staticStaticUsable = false;
+    this.#staticStaticOf = undefined;
   }
 
   /** Forgets the exchange under way and zeroes its secrets; keeps what belongs to the peer. */
@@ -117,10 +132,8 @@ export class Handshake {
 
   /** The peer goes: also zeroes preshared key and staticStatic. The handshake is unusable afterwards. */
   wipe(): void {
-    this.clear();
+    this.forgetIdentity();
     this.presharedKey.fill(0);
-    this.staticStatic.fill(0);
-    this.staticStaticUsable = false;
   }
 }
 
@@ -138,7 +151,7 @@ export function createInitiation(
   localIndex: number,
 ): DropReason {
   handshake.clear();
-  if (!handshake.staticStaticUsable) return DropReason.HandshakeInvalid;
+  if (!handshake.learnStaticStatic(context)) return DropReason.HandshakeInvalid;
   const { primitives, identity } = context;
   const { symmetric, remoteStatic, staticStatic, ephemeralPrivate, ephemeralPublic } = handshake;
   setEphemeral(primitives, handshake, ephemeral);
@@ -193,7 +206,7 @@ function tryInitiation<Peer extends { readonly handshake: Handshake }>(
   const peer = find(trialStatic);
   if (peer === undefined) return DropReason.UnknownPeer;
   const { handshake } = peer;
-  if (!handshake.staticStaticUsable) return DropReason.HandshakeInvalid;
+  if (!handshake.learnStaticStatic(context)) return DropReason.HandshakeInvalid;
   if (!readInitiationPayload(trial, handshake.staticStatic, message, INITIATION_NOISE_OFFSET, trialTimestamp)) {
     return DropReason.HandshakeInvalid;
   }

@@ -82,9 +82,9 @@ export class PeerTimers {
     }
   }
 
-  /** Fires what is due. @returns timers that were. */
-  expire(nowMs: number): number {
-    return this.#wheel.expire(nowMs, this.#fire);
+  /** Fires what is due. @param firedMax  timers at most; the others wait for the next call @returns timers that were. */
+  expire(nowMs: number, firedMax: number): number {
+    return this.#wheel.expire(nowMs, this.#fire, firedMax);
   }
 
   /** @returns boot-time ms of the next look that is needed; may be early, never late; Infinity: none. */

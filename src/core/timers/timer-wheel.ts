@@ -102,14 +102,15 @@ export class TimerWheel {
    * Disarms and fires every timer whose tick has come, in the order of their ticks, each at most once a call.
    * @param nowMs  the clock that the deadlines are of; a step back fires nothing
    * @param fire  may arm and cancel any timer, its own too; a deadline already passed waits for the next call
+   * @param firedMax  timers to fire at most; the others wait for the next call, before all that come due until then
    * @returns timers fired.
    */
-  expire(nowMs: number, fire: (id: number, nowMs: number) => void): number {
+  expire(nowMs: number, fire: (id: number, nowMs: number) => void, firedMax = Number.POSITIVE_INFINITY): number {
     this.#advance(Math.floor(nowMs / this.#tickMs));
     let fired = 0;
     for (;;) {
       const id = this.#next[FIRING] - LISTS;
-      if (id < 0) return fired;
+      if (id < 0 || fired === firedMax) return fired;
       this.cancel(id);
       fire(id, nowMs);
       fired++;

@@ -153,9 +153,13 @@ describe("a handshake", () => {
     expect(a.sendKey).toEqual(b.receiveKey);
     // The peer's own handshake can follow the change in place.
     initiate(alice);
-    alice.handshake.rekeyIdentity(renewed.context);
+    const before = alice.handshake.staticStatic.slice();
+    alice.handshake.forgetIdentity();
     expect(alice.handshake.state).toBe(HandshakeState.Zeroed);
+    expect(alice.handshake.staticStatic).toEqual(new Uint8Array(32));
+    expect(alice.handshake.learnStaticStatic(renewed.context)).toBe(true);
     expect(alice.handshake.staticStatic).toEqual(renewed.handshake.staticStatic);
+    expect(alice.handshake.staticStatic).not.toEqual(before);
   });
 });
 

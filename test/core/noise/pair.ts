@@ -50,6 +50,7 @@ export function createPair(p: Primitives, options: PairOptions = {}): { alice: S
 export function createSide(p: Primitives, identity: Identity, remoteStatic: Uint8Array, psk?: Uint8Array): Side {
   const context = new HandshakeContext(p, identity);
   const handshake = new Handshake(context, remoteStatic, psk);
+  handshake.learnStaticStatic(context);
   const find = (key: Uint8Array) => (p.equal(key, handshake.remoteStatic) ? side : undefined);
   const side: Side = { context, identity, handshake, find };
   return side;

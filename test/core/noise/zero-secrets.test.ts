@@ -137,7 +137,7 @@ describe.each(lowOrder)("point %s", (text) => {
   test("as static key: no handshake begins", () => {
     const { alice } = createPair(p);
     const handshake = new Handshake(alice.context, point);
-    expect(handshake.staticStaticUsable).toBe(false);
+    expect(handshake.learnStaticStatic(alice.context)).toBe(false);
     const out = new Uint8Array(148);
     const reason = createInitiation(alice.context, handshake, out, ALICE_EPHEMERAL, timestamp(1), ALICE_INDEX);
     expect(reason).toBe(DropReason.HandshakeInvalid);
@@ -148,6 +148,7 @@ describe.each(lowOrder)("point %s", (text) => {
   test("as static key of a peer: anybody could reckon with it, so its initiation is refused", () => {
     const { alice, bob } = createPair(p);
     alice.identity.publicKey.set(point);
+    alice.handshake.learnStaticStatic(alice.context);
     alice.handshake.staticStatic.fill(0);
     const forged = initiate(alice);
     const sighted = createSide(p, bob.identity, point);

@@ -278,3 +278,23 @@ test("growing keeps what is armed and gives room for more", () => {
   expect(expireAll(wheel, 60)).toEqual([0]);
   expect(expireAll(wheel, 99_904)).toHaveLength(999);
 });
+
+describe("a bound on what one call fires", () => {
+  test("the rest waits for the next call, in order, before what came due later", () => {
+    const wheel = new TimerWheel({ tickMs: 8, capacity: 32 });
+    for (let id = 0; id < 10; id++) wheel.arm(id, 100 + id * 8);
+    const fired: number[] = [];
+    const fire = (id: number): void => void fired.push(id);
+    expect(wheel.expire(200, fire, 4)).toBe(4);
+    expect(fired).toEqual([0, 1, 2, 3]);
+    expect(wheel.size).toBe(6);
+    expect(wheel.nextDeadlineMs()).toBeLessThanOrEqual(200);
+    wheel.arm(20, 201);
+    wheel.cancel(5);
+    expect(wheel.expire(216, fire, 3)).toBe(3);
+    expect(fired).toEqual([0, 1, 2, 3, 4, 6, 7]);
+    expect(wheel.expire(216, fire)).toBe(3);
+    expect(fired).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9, 20]);
+    expect(wheel.nextDeadlineMs()).toBe(never);
+  });
+});

@@ -226,7 +226,7 @@ export class FleetNode extends SimNode<Fleet> {
     this.turnedMs = this.world.nowMs;
     this.path.endTurn();
     inspect(this);
-    this.mayRoam.length = 0;
+    if (this.device.messagesWaiting === 0) this.mayRoam.length = 0; // what waits moves an endpoint when its turn comes
   }
 }
 

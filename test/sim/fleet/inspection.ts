@@ -53,7 +53,7 @@ function checkLaw({ device, counts }: FleetNode): void {
   const outbound = ledger.outboundUnaccounted(staged.total);
   hold("law", outbound === 0, () => `${outbound} packets from the TUN are unaccounted for`);
   const sent = flow[FlowCell.OutboundSent] + flow[FlowCell.OutboundKeepalives] + flow[FlowCell.OutboundHandshakes];
-  compare("datagrams received", flow[FlowCell.InboundDatagrams], counts[Count.Arrived]);
+  compare("datagrams received", flow[FlowCell.InboundDatagrams] + device.messagesWaiting, counts[Count.Arrived]);
   compare("packets delivered", flow[FlowCell.InboundDelivered], counts[Count.Delivered]);
   compare("packets offered", flow[FlowCell.OutboundPackets], counts[Count.Offered]);
   compare("datagrams sent", sent, counts[Count.Sent]);

@@ -117,7 +117,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "if (compareTai64n(trialTimestamp, handshake.lastTimestamp) <= 0) return",
     "if (compareTai64n(trialTimestamp, handshake.lastTimestamp) <= -1e9) return",
   ),
-  bug("initiations are sent at any rate", EXCHANGE, "if (pauseMs > 0) {", "if (pauseMs > 1e9) {"),
+  bug("initiations are sent at any rate", EXCHANGE, "if (pauseMs <= 0) return true;", "return true;"),
   bug("attempts are not counted: a handshake is never given up", EXCHANGE, "    peer.handshakeAttempts++;\n", ""),
   bug(
     "the timestamp floor is not written",
@@ -177,7 +177,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "within REKEY_TIMEOUT of a response, what is staged waits for more traffic",
     EXCHANGE,
-    "      this.#state.timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());\n",
+    "    timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());\n",
     "",
   ),
   bug(
