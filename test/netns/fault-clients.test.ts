@@ -130,7 +130,8 @@ describe("clients", requireTools(["ip", "wg", "ping", "prlimit"]), () => {
       "the others are dropped",
       () => sockets.filter((one) => one.destroyed).length >= 200 - CLIENTS_MAX,
     );
-    expect(sockets.filter((one) => !one.destroyed).length).toBeGreaterThanOrEqual(CLIENTS_MAX - 1);
+    // each connection of wg(8) took a place meanwhile
+    expect(sockets.filter((one) => !one.destroyed).length).toBeGreaterThanOrEqual(CLIENTS_MAX - 4);
   });
 
   test.each([
