@@ -181,6 +181,7 @@ async function measureStream(
     [`${name}Kept`]: mean(during) / mean(alone.slice(2)),
     [`${name}StormAnswered`]: report.answered,
     [`${name}StormSeconds`]: report.seconds,
+    [`${name}StormFirstFive`]: report.tenths.slice(0, 50).reduce((sum, count) => sum + count, 0),
   };
 }
 

@@ -49,11 +49,13 @@ const titles: readonly (readonly [figure: string, title: string])[] = [
   ["boundedInStormMbps", "  while all peers shake hands at once"],
   ["boundedKept", "  share kept"],
   ["boundedStormAnswered", "  peers answered"],
+  ["boundedStormFirstFive", "  peers answered within five seconds"],
   ["boundedStormSeconds", "  last of them after, s"],
   ["fullAloneMbps", "TCP unbounded alone, Mbit/s"],
   ["fullInStormMbps", "  while all peers shake hands at once"],
   ["fullKept", "  share kept"],
   ["fullStormAnswered", "  peers answered"],
+  ["fullStormFirstFive", "  peers answered within five seconds"],
   ["fullStormSeconds", "  last of them after, s"],
 ];
 

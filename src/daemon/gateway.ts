@@ -26,6 +26,7 @@ import { DropLog } from "./drop-log.js";
 import { gatewayStatus } from "./gateway-status.js";
 import { inSlices } from "./in-slices.js";
 import type { DaemonLog } from "./log.js";
+import { OneAtATime } from "./one-at-a-time.js";
 import { TimestampFloor } from "./timestamp-floor.js";
 
 /** Peers that a device can hold. */
@@ -74,8 +75,7 @@ export class Gateway {
   #mtu = DEFAULT_MTU;
   #lastName = "";
   #isClosed = false;
-  /** Settles when the last of {@link exclusively} is over. */
-  #lastWork: Promise<unknown> = Promise.resolve();
+  readonly #changes = new OneAtATime();
   /** Why an interface that is up has no sockets. */
   #socketProblem: unknown;
 
@@ -234,9 +234,7 @@ export class Gateway {
 
   /** Does one thing at a time of all that read or change the whole configuration, in the order of the calls. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#lastWork.then(work);
-    this.#lastWork = done.catch(() => {});
-    return done;
+    return this.#changes.run(work);
   }
 
   *#configuring(update: DeviceUpdate): Generator<void, void, void> {

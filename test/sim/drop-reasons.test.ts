@@ -2,6 +2,7 @@
 // no other moves, the peer's own counter agrees, and every packet stays accounted for.
 
 import { describe, expect, test } from "vitest";
+import { HANDSHAKE_QUEUE_ROWS } from "../../src/core/device/handshake-queue.js";
 import { dropReasonNames } from "../../src/core/drop-reason.js";
 import { CookieGenerator } from "../../src/core/noise/cookie.js";
 import { createInitiation, Handshake, HandshakeContext } from "../../src/core/noise/handshake.js";
@@ -49,6 +50,12 @@ function withhold(pair: Pair): Uint8Array {
   send(pair, "withheld");
   pair.world.faults.lossPerMille = 0;
   return newest(pair, pair.alice, DATA);
+}
+
+/** A stranger repeats alice's initiation, seldom enough for no load. */
+function knock(pair: Pair): void {
+  pair.world.run(3);
+  pair.bob.arrive(newest(pair, pair.alice, INITIATION), "203.0.113.9:1");
 }
 
 const refusedBy = (errno: number): Case => ({
@@ -232,18 +239,10 @@ const cases: Readonly<Record<string, Case>> = {
   handshake_backlog: {
     peerless: true,
     before: (pair) => {
-      const { world, bob } = pair;
-      Object.assign(bob.device.state.budget, { take: () => false, nextMs: () => Number.POSITIVE_INFINITY });
-      const initiation = newest(pair, pair.alice, INITIATION);
-      for (let i = 0; i < 1_024; i++) {
-        world.run(3); // seldom enough for no load
-        bob.arrive(initiation, "203.0.113.9:1");
-      }
+      Object.assign(pair.bob.device.state.budget, { take: () => false, nextMs: () => Number.POSITIVE_INFINITY });
+      for (let i = 0; i < HANDSHAKE_QUEUE_ROWS; i++) knock(pair);
     },
-    inject: (pair) => {
-      pair.world.run(3);
-      pair.bob.arrive(newest(pair, pair.alice, INITIATION), "203.0.113.9:1");
-    },
+    inject: knock,
   },
   mac1_invalid: {
     peerless: true,

@@ -5,8 +5,12 @@ import { INITIATION_BYTES } from "../noise/constants.js";
 import { copyRecord, ENDPOINT_BYTES } from "../transport/endpoint-record.js";
 import { NO_KEY, type PacketBatch } from "../transport/packet-batch.js";
 
-/** Two hundred milliseconds of work. */
-const ROWS = 1_024;
+/**
+ * A second of work, or four where there is much traffic: an initiation that waits longer is answered in vain, for after five
+ * its sender has made another.
+ */
+export const HANDSHAKE_QUEUE_ROWS = 4_096;
+const ROWS = HANDSHAKE_QUEUE_ROWS;
 const NO_CELLS = new Int32Array(0);
 const NO_NUMBERS = new Float64Array(0);
 

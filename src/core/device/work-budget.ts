@@ -6,10 +6,10 @@ const UNITS_MAX = 8;
 /** While there is much traffic, one a millisecond: a tenth to a seventh of a core. */
 const UNITS_PER_MS = 1;
 /**
- * Packets a millisecond that are not much: some 700 Mbit/s, which take so little of a core that they notice no more of a
+ * Packets a millisecond that are not much: some 100 Mbit/s, which take so little of a core that they notice no more of a
  * turn full of handshakes than its length.
  */
-const LIGHT_PER_MS = 60;
+const LIGHT_PER_MS = 10;
 /** Packets beyond that, of a few milliseconds, that make it much; and as many again until it is over. */
 const HEAVY_PACKETS = 4 * LIGHT_PER_MS;
 

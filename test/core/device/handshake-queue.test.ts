@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { ENDPOINT_BYTES, PacketBatch } from "../../../native/packet-batch.js";
-import { HandshakeQueue } from "../../../src/core/device/handshake-queue.js";
+import { HandshakeQueue, HANDSHAKE_QUEUE_ROWS as ROWS } from "../../../src/core/device/handshake-queue.js";
 
-const ROWS = 1_024;
 const KINDS = [1, 2] as const;
 
 /** A batch with one run whose message and endpoint hold `mark`. */
