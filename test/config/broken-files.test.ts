@@ -24,6 +24,14 @@ describe("files with mistakes", () => {
     expect(mistakesOf(text).message).toBe("hq.conf:3:7: DNS: bytes that are no UTF-8; write the file in UTF-8");
   });
 
+  test("each of many mistakes in one line has its own column, in characters", () => {
+    const line = `DNS = ${["b\u00fcro", "192.0.2.1", "b\u00fcro2", "192.0.2.2", "\u{1f600}", "x/y"].join(", ")}`;
+    const columns = (pieces: string[]): number[] =>
+      pieces.map((piece) => [...line.slice(0, line.indexOf(piece))].length + 1);
+    const { problems } = mistakesOf(`[Interface]\nPrivateKey = ${privateKey}\n${line}\n`);
+    expect(problems.map(({ column }) => column)).toEqual(columns(["b\u00fcro", "b\u00fcro2", "\u{1f600}", "x/y"]));
+  });
+
   test("a file in UTF-16", () => {
     const text = Buffer.from("\ufeff[Interface]\n", "utf16le");
     expect(mistakesOf(text).message).toBe("hq.conf:1:1: the file is in UTF-16; save it as UTF-8");

@@ -141,11 +141,31 @@ const examples = [
   "hello",
 ] as const;
 
+/** More of the kinds that have several forms, by the place in {@link ways}. */
+const forms: Readonly<Record<number, readonly string[]>> = {
+  3: [
+    "2001:db8::/32",
+    "fe80::1/128",
+    "10.0.0.1/32",
+    "0.0.0.0/0",
+    "::/0",
+    "::ffff:10.0.0.0/104",
+    "10.0.0.1",
+    "2001:db8::1",
+  ],
+  4: ["192.0.2.1:51820", "[2001:db8::1]:1", "[::ffff:192.0.2.1]:65535", "[fe80::1%3]:51820"],
+  13: ["10.99.0.1", "fd00::1/64", "2001:db8::1/128"],
+  18: ["[2001:db8::1]:51820", "192.0.2.1:51820", "gateway:1"],
+  19: ["unix:/run/x", "127.0.0.1:9586"],
+};
+
 function make(seed: number): Uint8Array {
   const random = new FuzzRandom(seed);
   const which = random.below(ways.length);
   const bits = (): string => Buffer.from(random.bytes(32)).toString(random.oneIn(2) ? "base64" : "hex");
-  const text = random.oneIn(3) ? bits() : random.pick(random.oneIn(3) ? examples : [examples[which] ?? ""]);
+  const text = random.oneIn(3)
+    ? bits()
+    : random.pick(random.oneIn(3) ? examples : (forms[which] ?? [examples[which] ?? ""]));
   return encode(String.fromCharCode(which) + text);
 }
 
