@@ -140,7 +140,7 @@ export class FleetNode extends SimNode<Fleet> {
     this.#dropsBefore.set(state.ledger.inboundDrops);
     this.counts[Count.Arrived] += arrivals.length;
     const delivered = this.counts[Count.Delivered];
-    this.watch.begin(arrivals);
+    this.watch.begin(arrivals, this.device.messagesWaiting);
     this.mayRoam.push(...this.world.handshakeOrigins(arrivals));
     super.arriveTogether(arrivals);
     this.#checkHandshakes();

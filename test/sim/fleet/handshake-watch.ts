@@ -33,6 +33,8 @@ export class HandshakeWatch {
   withoutCookie = 0;
   #genuine = 0;
   #replies = 0;
+  /** Genuine messages of earlier turns that were not handled yet. */
+  #waiting = 0;
   #loadChanged = false;
   readonly #p: Primitives;
   readonly #nowMs: () => number;
@@ -84,7 +86,8 @@ export class HandshakeWatch {
     this.#loadChanged = true;
   }
 
-  begin(arrivals: readonly Arrival[]): void {
+  begin(arrivals: readonly Arrival[], waiting: number): void {
+    this.#waiting = waiting;
     this.forged = 0;
     this.withoutCookie = 0;
     this.#genuine = 0;
@@ -151,7 +154,7 @@ export class HandshakeWatch {
 
   #countReply(): void {
     this.#replies++;
-    const genuine = this.#genuine;
+    const genuine = this.#genuine + this.#waiting;
     hold("answers", this.#replies <= genuine, () => `${this.#replies} answers to ${genuine} genuine messages`);
   }
 
