@@ -92,8 +92,11 @@ export class Fuzzer {
     const { dictionary, bytesMax } = this.#target;
     const fresh = (): Uint8Array => this.#target.make(this.#random.below(2 ** 31));
     const any = (): Uint8Array => (this.#pool.length === 0 ? fresh() : this.#random.pick(this.#pool));
-    const base = this.#random.oneIn(6) ? fresh() : any();
-    const input = this.#random.oneIn(12) ? base : mutate(this.#random, base, any(), dictionary);
+    const isFresh = this.#random.oneIn(6);
+    const base = isFresh ? fresh() : any();
+    // What is valid shows what a mutation hides: a way back that does not lead back.
+    const isLeft = this.#random.oneIn(isFresh ? 2 : 12);
+    const input = isLeft ? base : mutate(this.#random, base, any(), dictionary);
     return input.subarray(0, bytesMax);
   }
 
