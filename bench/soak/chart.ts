@@ -44,6 +44,7 @@ export function drawChart(samples: readonly Sample[], title: string): string {
     .join("");
   const parts = rows.map((row, i) => drawRow(row, TOP + i * ROW, samples, names));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
+<title>longhaul, soaked: memory, descriptors and traffic of its gateways</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 <text x="${LEFT}" y="24" font-size="15">${escaped(title)}</text>
 ${legend}
