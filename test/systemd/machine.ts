@@ -1,6 +1,6 @@
 // Machines with a real systemd: a Debian tree booted inside a lab host, with this checkout installed as a package would install it.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -131,7 +131,7 @@ export class Machine {
   /** The machine's pid 1 as we see it: the one process of the host that is pid 1 in a namespace of its own. */
   #findInit(): number {
     for (const pid of this.host.processes()) {
-      const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, "utf8") : "";
+      const status = statusOf(pid);
       if (/^Name:\tsystemd$/m.test(status) && /^NSpid:.*\t1$/m.test(status)) return pid;
     }
     return 0;
@@ -145,5 +145,14 @@ export class Machine {
     const script = 'find "$0" -depth -type d -exec rmdir {} + 2>/dev/null; test ! -e "$0"';
     const path = join("/proc", String(this.host.pid), "root/run/cgroup2", this.#cgroup);
     return spawnSync("sh", ["-c", script, path]).status === 0;
+  }
+}
+
+/** @returns what the kernel says of a process; nothing of one that has ended meanwhile */
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch {
+    return "";
   }
 }
