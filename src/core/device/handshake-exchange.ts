@@ -271,10 +271,9 @@ export class HandshakeExchange {
    * What is old goes. A handshake under way is not, its secrets are made anew with each retry: after a long sleep it began a moment
    * ago, and another one in its place would come too soon after it to be answered.
    */
-  #zeroKeyMaterial(peer: Peer, nowMs: number): void {
-    if (!this.#state.timers.isPending(peer.id, PeerTimer.RetransmitHandshake)) return this.#zeroKeys(peer);
-    this.#forgetKeypairs(peer);
-    this.#arm(peer, PeerTimer.ZeroKeyMaterial, nowMs, REKEY_ATTEMPT_TIME_MS); // it ends by then, or goes in its turn
+  #zeroKeyMaterial(peer: Peer): void {
+    if (this.#state.timers.isPending(peer.id, PeerTimer.RetransmitHandshake)) this.#forgetKeypairs(peer);
+    else this.#zeroKeys(peer);
   }
 
   /** One of a peer's timers is due. */
@@ -283,7 +282,7 @@ export class HandshakeExchange {
     if (peer === undefined || !this.#state.isUp) return;
     if (kind === PeerTimer.RetransmitHandshake) this.#retransmit(peer, nowMs);
     else if (kind === PeerTimer.SendKeepalive) this.#keepaliveDue(peer, nowMs);
-    else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer, nowMs);
+    else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer);
     else if (kind === PeerTimer.NewHandshake) {
       this.#forgetSource(peer);
       this.initiate(peer, nowMs, false);

@@ -76,7 +76,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "keys are not zeroed when 540 s are over",
     EXCHANGE,
-    "else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer, nowMs);",
+    "else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer);",
     "else if (kind === PeerTimer.ZeroKeyMaterial) this.#releaseHandshakeIndex(peer);",
   ),
   bug(
@@ -171,7 +171,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "the timer that zeroes keys forgets when the last initiation was sent",
     EXCHANGE,
-    "else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer, nowMs);",
+    "else if (kind === PeerTimer.ZeroKeyMaterial) this.#zeroKeyMaterial(peer);",
     "else if (kind === PeerTimer.ZeroKeyMaterial) this.forgetKeys(peer);",
   ),
   bug(
