@@ -19,7 +19,8 @@ const steps = [
   // each C++ test program announces itself, and the first that fails ends the step
   { name: "native", command: ["npm", "run", "--silent", "test", "-w", "tun-tap-ts"], counted: /^== \w+$/gm },
   { name: "unit", project: "unit" },
-  { name: "sim", command: ["npm", "run", "--silent", "sim", "--", "--seeds", "2000"] },
+  // from a fixed seed on while docs/simulation.md has open findings: whether a change lands is no matter of luck
+  { name: "sim", command: ["npm", "run", "--silent", "sim", "--", "--seed", "1153829584", "--seeds", "2000"] },
   { name: "netns", project: "netns" },
   { name: "interop", project: "interop" },
 ];
