@@ -1,7 +1,8 @@
 // What the fleet simulation found in the core, each alone and by hand. docs/simulation.md names the findings.
 
 import { expect, test } from "vitest";
-import { REJECT_AFTER_TIME_MS, REKEY_TIMEOUT_MS } from "../../src/core/noise/constants.js";
+import { REJECT_AFTER_TIME_MS, REKEY_ATTEMPT_TIME_MS, REKEY_TIMEOUT_MS } from "../../src/core/noise/constants.js";
+import { HandshakeState } from "../../src/core/noise/handshake.js";
 import { type SimNode, World } from "./world.js";
 
 const ALICE = "10.0.0.1";
@@ -82,4 +83,23 @@ test("what was staged while the interface was down goes out when it comes up", a
   alice.device.up(world.nowMs);
   world.run(1_000);
   expect(bob.marks()).toEqual(["early"]);
+});
+
+test("a daemon that was stopped gives a handshake up late, and zeroes it 540 s from its last initiation all the same", async () => {
+  const world = await World.create();
+  const [alice] = world.pair();
+  const [peer] = alice.device.peers();
+  world.faults.lossPerMille = 1_000;
+  alice.sendInner(ALICE, BOB, "nobody answers");
+  const attempts = 1 + REKEY_ATTEMPT_TIME_MS / REKEY_TIMEOUT_MS;
+  while (initiationsOf(alice).length < attempts) world.run(100);
+  const lastMs = initiationsOf(alice).at(-1) as number;
+  world.nodes.delete("alice"); // stopped
+  world.run(200_000);
+  world.nodes.set("alice", alice);
+  world.run(lastMs + ZERO_KEYS_MS - 1_000 - world.nowMs);
+  expect(initiationsOf(alice).at(-1)).toBe(lastMs);
+  expect(peer?.handshake.state).toBe(HandshakeState.InitiationCreated);
+  world.run(1_000 + TIMER_TICK_MS);
+  expect(peer?.handshake.state).toBe(HandshakeState.Zeroed);
 });

@@ -129,10 +129,9 @@ export class HandshakeExchange {
 
   #initiateNow(peer: Peer, nowMs: number): void {
     if (!this.#mayInitiate(peer, nowMs)) return;
-    const { events } = this.#state;
     peer.times[PeerTime.HandshakeSent] = nowMs;
     if (!this.#buildInitiation(peer, nowMs)) return;
-    events.handshakeSent?.(peer, peer.handshakeAttempts);
+    this.#state.events.handshakeSent?.(peer, peer.handshakeAttempts);
     peer.statistics.initiationSent(nowMs);
     peer.times[PeerTime.InitiationSentFine] = this.#fineMs(nowMs);
     this.#state.outbox.addDatagram(this.#initiation, peer.id, HANDSHAKE_TOS);
@@ -357,7 +356,9 @@ export class HandshakeExchange {
       timers.cancel(peer.id, PeerTimer.SendKeepalive);
       dropStaged(this.#state, peer, DropReason.StagedExpired);
       peer.statistics.cells[PeerCell.HandshakesGivenUp]++;
-      timers.armIfIdle(peer.id, PeerTimer.ZeroKeyMaterial, nowMs, ZERO_KEY_MATERIAL_MS);
+      // From the last initiation on: a daemon that was stopped meanwhile gives up late.
+      const leftMs = peer.times[PeerTime.HandshakeSent] + ZERO_KEY_MATERIAL_MS - nowMs;
+      timers.armIfIdle(peer.id, PeerTimer.ZeroKeyMaterial, nowMs, Math.max(0, leftMs));
       events.handshakeGivenUp?.(peer);
       return;
     }

@@ -20,7 +20,7 @@ const SILENCE_MS = 720_000;
 interface Direction {
   readonly from: Site;
   readonly to: Site;
-  readonly limitMs: number;
+  limitMs: number;
   readonly probes: number[];
 }
 
@@ -54,9 +54,12 @@ export async function checkHealing(fleet: Fleet): Promise<void> {
     for (const direction of waiting) probe(fleet, direction, round);
     await fleet.run(PROBE_EVERY_MS);
     waiting = waiting.filter(({ probes }) => probes.every((number) => fleet.packets.deliveredMs(number) < 0));
-    for (const { from, to, limitMs } of waiting) {
+    for (const direction of waiting) {
+      const { from, to } = direction;
+      // An old initiation that came while a restarted daemon slept, from somebody who recorded it, is new to it: it answers there.
+      if (!knowEachOther(from, to)) direction.limitMs = NOTICES_MS;
       const crossings = fleet.crossings.get(pairName(from.index, to.index)) ?? 0;
-      const allowedMs = limitMs + CROSSING_MS * crossings;
+      const allowedMs = direction.limitMs + CROSSING_MS * crossings;
       const isInTime = fleet.nowMs - healedMs <= allowedMs;
       hold("heals", isInTime, () => `${from.name} does not reach ${to.name} within ${allowedMs} ms`);
     }
@@ -90,11 +93,15 @@ function directions(fleet: Fleet): Direction[] {
       const to = fleet.sites[edge.peer];
       // Whose disk was lost while its clock was behind is refused until its clock is past what its peers remember.
       if (from.isForgetful || to.isForgetful) continue;
-      const limitMs = knows(from, to) && knows(to, from) ? HEALS_MS : NOTICES_MS;
+      const limitMs = knowEachOther(from, to) ? HEALS_MS : NOTICES_MS;
       found.push({ from, to, limitMs, probes: [] });
     }
   }
   return found;
+}
+
+function knowEachOther(one: Site, other: Site): boolean {
+  return knows(one, other) && knows(other, one);
 }
 
 /** Whether the site's daemon has the right address of the other. */
