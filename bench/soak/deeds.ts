@@ -47,6 +47,13 @@ export function deeds(site: SoakSite): readonly Deed[] {
       },
     },
     {
+      name: "everybody is scraped",
+      everyS: 1,
+      act: async () => {
+        for (const { host } of site.daemons) await control(host, "GET", "/metrics");
+      },
+    },
+    {
       name: "status is read",
       everyS: 10,
       act: async () => void JSON.parse(await control(hub, "GET", "/status.json")),

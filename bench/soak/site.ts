@@ -10,6 +10,11 @@ import type { DaemonProgram } from "../../test/support/programs.js";
 import { root } from "../support/root.js";
 
 const PROGRAM = join(root, "bin/longhaul");
+/**
+ * A heap that is small enough to be collected every few minutes: with the usual one an hour passes without a collection of what is
+ * old, and nobody could tell a leak from garbage. What leaks ends a daemon here.
+ */
+const SMALL_HEAP = { NODE_OPTIONS: "--max-old-space-size=18" };
 const FILE = "/run/wg0.conf";
 export const HUB_ADDRESS = "10.9.0.1";
 const SPOKES = ["a", "b", "c"] as const;
@@ -39,7 +44,7 @@ export async function startSoakSite(add: (lab: Lab) => void): Promise<SoakSite> 
   add(lab);
   const hub = await lab.addHost("hub");
   const keys = newKeyPair();
-  const program: DaemonProgram = { name: "longhaul", path: PROGRAM, options: ["--metrics", "off"] };
+  const program: DaemonProgram = { name: "longhaul", path: PROGRAM, options: ["--metrics", "off"], env: SMALL_HEAP };
   const gateways: Partial<Record<Spoke, Gateway>> = {};
   for (const [i, name] of SPOKES.entries()) {
     const host = await lab.addHost(name);
@@ -63,7 +68,7 @@ export async function startSoakSite(add: (lab: Lab) => void): Promise<SoakSite> 
   await writeFile(25);
   await hub.enableForwarding();
   const before = new Set(hub.processes());
-  await hub.run([PROGRAM, "up", FILE], { timeoutMs: 60_000 });
+  await hub.run([PROGRAM, "up", FILE], { timeoutMs: 60_000, env: SMALL_HEAP });
   const [pid] = hub.processes().filter((one) => !before.has(one));
   const spokeDaemons = SPOKES.map((name) => ({ name, host: spokes[name].host, pid: spokes[name].daemonPids[0]! }));
   return {

@@ -1,4 +1,5 @@
-// Whether a soak was flat: a line through each series after the warm-up, and how much it rises in the run. Pure.
+// Whether a soak was flat: for what goes up and down, the least of the last third against that of the first, after the warm-up;
+// for the rest a line through the series. Pure.
 import type { Piece } from "./load.js";
 import type { DaemonSample } from "./samples.js";
 
@@ -26,25 +27,23 @@ export interface Judgement {
 /** A run of at least so long is held to the bounds of an hour; a shorter one shows mostly how V8 takes its first memory. */
 const LONG_S = 900;
 const WARM_UP_S = 300;
-/** Least of so many samples in a row: what a collection leaves, without the garbage between two. */
-const ENVELOPE = 12;
-
 interface Series {
   readonly field: keyof DaemonSample;
   readonly unit: string;
-  /** Rise that still counts as flat: in an hour, and in a short run. */
-  readonly perHour: number;
+  /** Rise that still counts as flat: in a long run, and in a short one. */
+  readonly long: number;
   readonly short: number;
-  readonly envelope: boolean;
+  /** Its least values count, those that a collection or the end of a request leaves; otherwise the line's rise an hour. */
+  readonly least: boolean;
 }
 
 const flat: readonly Series[] = [
-  { field: "rssMb", unit: "MB", perHour: 6, short: 40, envelope: false },
-  { field: "heapMb", unit: "MB", perHour: 3, short: 30, envelope: true },
-  { field: "externalMb", unit: "MB", perHour: 2, short: 20, envelope: true },
-  { field: "descriptors", unit: "", perHour: 1, short: 4, envelope: true },
-  { field: "handles", unit: "", perHour: 1, short: 4, envelope: true },
-  { field: "threads", unit: "", perHour: 0.5, short: 1, envelope: true },
+  { field: "rssMb", unit: "MB", long: 6, short: 40, least: false },
+  { field: "heapMb", unit: "MB", long: 2, short: 30, least: true },
+  { field: "externalMb", unit: "MB", long: 1, short: 20, least: true },
+  { field: "descriptors", unit: "", long: 0, short: 4, least: true },
+  { field: "handles", unit: "", long: 0, short: 4, least: true },
+  { field: "threads", unit: "", long: 0, short: 1, least: true },
 ];
 /** Medians: roaming costs a piece of traffic something, and it may. */
 const SHARES = { tcp: 0.95, udp: 0.98, ping: 0.98 } as const;
@@ -68,9 +67,10 @@ export function judge(samples: readonly Sample[], pieces: readonly Piece[], fail
 
 function judgeSeries(series: Series, name: string, samples: readonly Sample[], runS: number): Judgement {
   const points = samples.map(({ atS, daemons }) => [atS, daemons[name]![series.field]] as const);
-  const slope = slopePerSecond(series.envelope && runS >= LONG_S ? lowerEnvelope(points) : points);
-  const [rise, bound, per] =
-    runS >= LONG_S ? [slope * 3_600, series.perHour, "an hour"] : [slope * runS, series.short, "in the run"];
+  const slope = slopePerSecond(points);
+  let [rise, bound, per] = [slope * runS, series.short, "in the run"];
+  if (runS >= LONG_S && series.least) [rise, bound, per] = [riseOfLeast(points), series.long, "at the least"];
+  else if (runS >= LONG_S) [rise, bound, per] = [slope * 3_600, series.long, "an hour"];
   const unit = series.unit === "" ? "" : ` ${series.unit}`;
   return {
     what: `${name}: ${series.field} rises ${per}`,
@@ -111,10 +111,10 @@ export function slopePerSecond(points: readonly (readonly [number, number])[]): 
   return covariance / variance;
 }
 
-function lowerEnvelope(points: readonly (readonly [number, number])[]): (readonly [number, number])[] {
-  const lowest: (readonly [number, number])[] = [];
-  for (let first = 0; first + ENVELOPE <= points.length; first += ENVELOPE) {
-    lowest.push(points.slice(first, first + ENVELOPE).reduce((least, point) => (point[1] < least[1] ? point : least)));
-  }
-  return lowest;
+/** From the first third of the points to the last. NaN for fewer than three points. */
+export function riseOfLeast(points: readonly (readonly [number, number])[]): number {
+  const third = Math.floor(points.length / 3);
+  if (third === 0) return Number.NaN;
+  const least = (part: readonly (readonly [number, number])[]): number => Math.min(...part.map(([, value]) => value));
+  return least(points.slice(-third)) - least(points.slice(0, third));
 }

@@ -12,9 +12,7 @@ import { HeaderCell, NO_KEY, type PacketBatch } from "../../src/core/transport/p
 import { injectedIntoSimulation } from "../support/drop-reason-coverage.js";
 import { ipv4Packet, parseAddress, type SimNode, World } from "./world.js";
 
-const INITIATION = 1;
-const RESPONSE = 2;
-const DATA = 4;
+const [INITIATION, RESPONSE, DATA] = [1, 2, 4] as const;
 const COUNTER_LIMIT = Number.MAX_SAFE_INTEGER;
 
 interface Pair {
@@ -52,8 +50,8 @@ function withhold(pair: Pair): Uint8Array {
   return newest(pair, pair.alice, DATA);
 }
 
-/** A stranger repeats alice's initiation, seldom enough for no load. */
-function knock(pair: Pair): void {
+/** Alice's initiation comes again, seldom enough for no load. */
+function repeat(pair: Pair): void {
   pair.world.run(3);
   pair.bob.arrive(newest(pair, pair.alice, INITIATION), "203.0.113.9:1");
 }
@@ -240,9 +238,9 @@ const cases: Readonly<Record<string, Case>> = {
     peerless: true,
     before: (pair) => {
       Object.assign(pair.bob.device.state.budget, { take: () => false, nextMs: () => Number.POSITIVE_INFINITY });
-      for (let i = 0; i < HANDSHAKE_QUEUE_ROWS; i++) knock(pair);
+      for (let i = 0; i < HANDSHAKE_QUEUE_ROWS; i++) repeat(pair);
     },
-    inject: knock,
+    inject: repeat,
   },
   mac1_invalid: {
     peerless: true,

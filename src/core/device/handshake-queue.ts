@@ -6,10 +6,10 @@ import { copyRecord, ENDPOINT_BYTES } from "../transport/endpoint-record.js";
 import { NO_KEY, type PacketBatch } from "../transport/packet-batch.js";
 
 /**
- * A second of work, or four where there is much traffic: an initiation that waits longer is answered in vain, for after five
- * its sender has made another.
+ * Half a second of work, or four seconds where there is much traffic: an initiation that waits longer is answered in vain, for
+ * after five its sender has made another.
  */
-export const HANDSHAKE_QUEUE_ROWS = 4_096;
+export const HANDSHAKE_QUEUE_ROWS = 2_048;
 const ROWS = HANDSHAKE_QUEUE_ROWS;
 const NO_CELLS = new Int32Array(0);
 const NO_NUMBERS = new Float64Array(0);

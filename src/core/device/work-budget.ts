@@ -3,8 +3,8 @@
 
 /** Messages made or answered in one turn at most: one or two milliseconds. */
 const UNITS_MAX = 8;
-/** While there is much traffic, one a millisecond: a tenth to a seventh of a core. */
-const UNITS_PER_MS = 1;
+/** While there is much traffic: a tenth of a core at most. */
+const UNITS_PER_MS = 0.5;
 /**
  * Packets a millisecond that are not much: some 100 Mbit/s, which take so little of a core that they notice no more of a
  * turn full of handshakes than its length.

@@ -18,7 +18,7 @@ describe("the budget of a turn", () => {
     expect(budget.nextMs(1_000)).toBe(1_000);
   });
 
-  test("is one unit a millisecond while many packets pass, however many turns there are", () => {
+  test("is a unit every two milliseconds while many packets pass, however many turns there are", () => {
     const budget = new WorkBudget();
     budget.carried(10_000, 0);
     budget.refill(0);
@@ -32,7 +32,7 @@ describe("the budget of a turn", () => {
         expect(budget.nextMs(nowMs)).toBe(nowMs + 1);
       }
     }
-    expect(taken).toBe(200);
+    expect(taken).toBe(100);
   });
 
   test("does not pile up while nothing happens", () => {
@@ -51,7 +51,7 @@ describe("the budget of a turn", () => {
     budget.refill(50);
     takeAll(budget);
     budget.refill(52);
-    expect(takeAll(budget)).toBe(2);
+    expect(takeAll(budget)).toBe(1);
     budget.refill(54);
     expect(takeAll(budget)).toBe(TURN_MAX);
   });
