@@ -1,6 +1,6 @@
 // Finds and loads the compiled addon, and types its raw functions. Everything else in the package goes through here.
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,12 +87,21 @@ export interface Addon {
 /** Where prebuildify and node-gyp-build have an addon for this machine, relative to the package. */
 const PREBUILD = `prebuilds/${process.platform}-${process.arch}/tun-tap-ts.glibc.node`;
 
+/** Not by access(2), as existsSync asks: that one ignores a capability to read what the user alone may not. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** What was built here comes before what was built elsewhere. */
 function load(): Addon {
   const here = dirname(fileURLToPath(import.meta.url));
   // The package is here when the sources run uncompiled, one directory up from dist/ otherwise.
-  const root = existsSync(join(here, "package.json")) ? here : dirname(here);
-  const path = [join(root, "build/tun_tap.node"), join(root, PREBUILD)].find((candidate) => existsSync(candidate));
+  const root = isThere(join(here, "package.json")) ? here : dirname(here);
+  const path = [join(root, "build/tun_tap.node"), join(root, PREBUILD)].find(isThere);
   const cure = `build it: node ${join(root, "build.mjs")}`;
   if (path === undefined) throw new Error(`tun-tap-ts has no addon for ${process.platform}-${process.arch}; ${cure}`);
   try {

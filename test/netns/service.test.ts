@@ -23,6 +23,7 @@ const HOLD_PORT = 'require("dgram").createSocket("udp4").bind(7777, () => proces
 const GIVE_TO_NOBODY = `
 mknod -m 666 /run/tun c 10 200
 mount --bind /run/tun /dev/net/tun
+mkdir -p /run/longhaul /run/wireguard
 chown 65534 /run/longhaul /run/wireguard
 `;
 
