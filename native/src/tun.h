@@ -117,7 +117,7 @@ class Tun {
   Outcome SetLink(unsigned long request, const char* call, int value);
   /// A socket of the namespace that the interface is in now.
   Outcome LinkSocket();
-  int Fill();
+  int Fill(bool beforeBulk);
   int Append(Batch& batch);
   int AppendPlain(const uint8_t* packet, size_t length, Batch& batch);
   bool HasRoom(const Batch& batch) const;

@@ -26,12 +26,12 @@ constexpr int kSingleArenaBytes = int(kMaxSuperPacketBytes) + kSingleSlots * 160
 }  // namespace
 
 // Reads one packet into the scratch unless one is held back there. Returns 0 or -errno.
-int Tun::Fill() {
+int Tun::Fill(bool beforeBulk) {
   if (held_ > 0) return 0;
   if (scratch_ == nullptr) scratch_.reset(new uint8_t[kAlignPacket + kReadBytes]);
   const size_t skip = vnetHeader_ ? 0 : kVirtioHeaderBytes;
   for (;;) {
-    const long n = queues_.Read(scratch_.get() + kAlignPacket + skip, kReadBytes - skip);
+    const long n = queues_.Read(scratch_.get() + kAlignPacket + skip, kReadBytes - skip, beforeBulk);
     if (n < 0) return int(n);
     if (skip != 0) memset(scratch_.get() + kAlignPacket, 0, kVirtioHeaderBytes);
     held_ = size_t(n) + skip;
@@ -110,9 +110,9 @@ int Tun::ReadBatch(Batch& batch) {
   batch.header[kCellMore] = 1;
   queues_.Look();
   while (HasRoom(batch) && batch.header[kCellPacketCount] < enough) {
-    const int error = Fill();
+    const int error = Fill(true);
     if (error < 0) {
-      batch.header[kCellMore] = 0;
+      batch.header[kCellMore] = queues_.BulkIsNext() ? 1 : 0;
       return runs > 0 ? runs : error;
     }
     const int packets = Append(batch);
@@ -204,7 +204,7 @@ int Tun::ReadPacket(uint8_t* into, size_t capacity) {
     single_ = MakeBatch(singleMemory_.data(), kSingleSlots, 1, 0, kSingleArenaBytes);
   }
   while (singleNext_ >= single_.header[kCellPacketCount]) {
-    const int error = Fill();
+    const int error = Fill(false);
     if (error < 0) return error;
     for (const HeaderCell cell : {kCellPacketCount, kCellRunCount, kCellArenaUsed}) single_.header[cell] = 0;
     singleNext_ = 0;

@@ -23,6 +23,7 @@ bool TunQueues::Add(UniqueFd fd) {
 }
 
 void TunQueues::Look() {
+  read_ = 0;
   if (count_ == 1) {
     ready_ = 1;  // reading tells as much as asking, for the same price
     return;
@@ -32,29 +33,52 @@ void TunQueues::Look() {
   for (int queue = 0; queue < count_; ++queue) ready_ |= uint32_t(polls_[queue].revents != 0) << queue;
 }
 
-// To the next queue that has something. Returns whether there is one.
+bool TunQueues::BulkIsNext() const {
+  return read_ != 0 && (read_ & bulk_) == 0 && ready_ != 0 && (ready_ & ~bulk_) == 0;
+}
+
+// To the next queue that has something, bulk last. Returns whether there is one.
 bool TunQueues::PassTurn() {
+  const uint32_t small = ready_ & ~bulk_;
+  const uint32_t among = small != 0 ? small : ready_;
   left_ = kQuantumBytes;
   for (int i = 0; i < count_; ++i) {
     turn_ = turn_ + 1 == count_ ? 0 : turn_ + 1;
-    if ((ready_ >> turn_ & 1) != 0) return true;
+    if ((among >> turn_ & 1) != 0) return true;
   }
   return false;
 }
 
-long TunQueues::Read(void* into, size_t bytes) {
+// Whether the queue whose turn it is goes on.
+bool TunQueues::KeepsTurn() {
+  const uint32_t mine = uint32_t(1) << turn_;
+  if ((ready_ & mine) == 0) return false;
+  if (left_ <= 0) {
+    bulk_ |= mine;
+    return false;
+  }
+  return (bulk_ & mine) == 0 || (ready_ & ~bulk_) == 0;
+}
+
+long TunQueues::Read(void* into, size_t bytes, bool beforeBulk) {
   if (ready_ == 0) Look();
   for (;;) {
-    if ((left_ <= 0 || (ready_ >> turn_ & 1) == 0) && !PassTurn()) return -EAGAIN;
+    if (!KeepsTurn()) {
+      if (beforeBulk && BulkIsNext()) return -EAGAIN;
+      if (!PassTurn()) return -EAGAIN;
+    }
+    const uint32_t mine = uint32_t(1) << turn_;
     // Not read(): its cancellation handling costs 3 % of a run of small packets.
     const long n = syscall(SYS_read, fds_[turn_].get(), into, bytes);
     if (n >= 0) {
       left_ -= n > kPacketBytesMin ? n : kPacketBytesMin;
+      read_ |= mine;
       return n;
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return -errno;
-    ready_ &= ~(uint32_t(1) << turn_);
+    ready_ &= ~mine;
+    bulk_ &= ~mine;
   }
 }
 

@@ -29,17 +29,24 @@ class TunQueues {
 
   /// Notes which queues have something, in one call for all of them. Reads find new arrivals only after it.
   void Look();
-  /// One packet of the queue whose turn it is. @return bytes; -EAGAIN: all that were seen to have something are empty;
-  /// another -errno. Allocates nothing.
-  long Read(void* into, size_t bytes);
+  /// One packet of the queue whose turn it is: first of those that ran dry within their last turn, then of bulk.
+  /// @param beforeBulk  -EAGAIN too once BulkIsNext().
+  /// @return bytes; -EAGAIN: all that were seen to have something are empty; another -errno. Allocates nothing.
+  long Read(void* into, size_t bytes, bool beforeBulk = false);
+  /// Whether something was read since the last look, all of it from queues that are empty now, and others wait with bulk:
+  /// the moment to hand on what was read, so that it need not wait for the work on the bulk.
+  bool BulkIsNext() const;
 
  private:
   bool PassTurn();
+  bool KeepsTurn();
 
   UniqueFd fds_[kMaxTunQueues];
   pollfd polls_[kMaxTunQueues] = {};
   int count_ = 0;
-  uint32_t ready_ = 0;  // a bit a queue
+  uint32_t ready_ = 0;  // a bit a queue, as in the next two
+  uint32_t bulk_ = 0;   // had more than a turn takes, and have not been seen empty since
+  uint32_t read_ = 0;   // were read since the last look
   int turn_ = 0;
   long left_ = 0;       // bytes until the turn passes
 };

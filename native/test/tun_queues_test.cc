@@ -98,6 +98,46 @@ void ArrivalsJoinAfterLook() {
   EXPECT(queues.Read(packet, sizeof packet) == 40);
 }
 
+void SmallIsHandedOnBeforeBulk() {
+  caseName = "what came on other queues is read before bulk that waits, and can be handed on alone";
+  Rig rig(4);
+  TunQueues queues = rig.Queues();
+  std::vector<char> packet(70'000);
+  for (int i = 0; i < 4; ++i) rig.Put(1, 60'000);
+  for (int i = 0; i < 2; ++i) EXPECT(queues.Read(packet.data(), packet.size(), true) == 60'000);  // now known as bulk
+  rig.Put(3, 90);
+  rig.Put(2, 80);
+  rig.Put(3, 90);
+  queues.Look();
+  EXPECT(!queues.BulkIsNext());
+  std::string order;
+  while (queues.Read(packet.data(), packet.size(), true) > 0) order += packet[0];
+  EXPECT(order == "cdd" || order == "ddc");
+  EXPECT(queues.BulkIsNext());
+  queues.Look();
+  EXPECT(!queues.BulkIsNext());
+  order.clear();
+  while (queues.Read(packet.data(), packet.size(), true) > 0) order += packet[0];
+  EXPECT(order == "bb" && !queues.BulkIsNext());
+  // It was seen empty: one packet makes it no bulk again.
+  rig.Put(1, 70);
+  rig.Put(2, 70);
+  EXPECT(ReadAll(queues).size() == 2);
+}
+
+void SmallIsHeldToItsShare() {
+  caseName = "a queue that is read first gets no more than its share before bulk";
+  Rig rig(2);
+  TunQueues queues = rig.Queues();
+  for (int i = 0; i < 3; ++i) rig.Put(0, 60'000);
+  std::vector<char> packet(70'000);
+  EXPECT(queues.Read(packet.data(), packet.size()) == 60'000);
+  for (int i = 0; i < 40; ++i) rig.Put(1, 1'024);
+  queues.Look();
+  const std::string order = ReadAll(queues);
+  EXPECT(order.substr(0, 17) == std::string(16, 'b') + 'a');
+}
+
 void ErrorsAreNamed() {
   caseName = "an error of a queue is the read's";
   UniqueFd writeOnly(open("/dev/null", O_WRONLY | O_CLOEXEC));
@@ -121,6 +161,8 @@ int main() {
   BulkWaitsForSmall();
   SmallOnesShareByBytes();
   ArrivalsJoinAfterLook();
+  SmallIsHandedOnBeforeBulk();
+  SmallIsHeldToItsShare();
   ErrorsAreNamed();
   FlowsKeepTheirQueue();
   return TestResult();

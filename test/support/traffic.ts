@@ -38,6 +38,8 @@ export interface IperfOptions {
   readonly bytes?: number;
   /** UDP at this rate, bits a second. */
   readonly udpBitsPerSecond?: number;
+  /** TCP, held to this rate, bits a second. */
+  readonly tcpBitsPerSecond?: number;
   /** Bytes of payload in a UDP datagram. */
   readonly datagramBytes?: number;
   /** The server sends. */
@@ -66,10 +68,11 @@ export async function iperf(
     const amount = options.bytes === undefined ? ["-t", options.seconds ?? 2] : ["-n", options.bytes];
     const words: Array<string | number> = ["iperf3", "-J", "-c", address, ...amount];
     if (options.udpBitsPerSecond !== undefined) words.push("-u", "-b", options.udpBitsPerSecond);
+    if (options.tcpBitsPerSecond !== undefined) words.push("-b", options.tcpBitsPerSecond);
     if (options.datagramBytes !== undefined) words.push("-l", options.datagramBytes);
     if (options.reverse === true) words.push("-R");
     if (options.streams !== undefined) words.push("-P", options.streams);
-    const { stdout } = await client.try(words.map(String), { timeoutMs: 90_000 });
+    const { stdout } = await client.try(words.map(String), { timeoutMs: 90_000 + 1_000 * (options.seconds ?? 2) });
     return outcome(stdout, options.udpBitsPerSecond !== undefined);
   } finally {
     await listening.stop("SIGKILL");

@@ -59,8 +59,9 @@ export class CookieChecker {
    * @param source  address and port bytes, the same each time for one source.
    */
   checkMac2(bytes: Uint8Array, offset: number, length: number, source: Uint8Array, nowMs: number): boolean {
-    if (nowMs - this.secretMadeMs >= COOKIE_SECRET_MAX_AGE_MS) return false;
     const covered = length - MAC2_FROM_END;
+    // zeros say that there is none ([W] 5.4.4), as in a flood: no need to hash
+    if (nowMs - this.secretMadeMs >= COOKIE_SECRET_MAX_AGE_MS || areZero(bytes, offset + covered)) return false;
     this.p.mac16(this.cookie, this.cookieSecret, source);
     this.p.mac16(this.mac, this.cookie, bytes, offset, covered);
     this.p.wipe(this.cookie);
@@ -170,6 +171,13 @@ const mac2 = new Uint8Array(MAC_BYTES);
 const opened = secretBytes(COOKIE_BYTES);
 const nonce = new Uint8Array(XNONCE_BYTES);
 const sealed = new Uint8Array(COOKIE_BYTES + AEAD_TAG_BYTES);
+
+/** A mac field from `at` on. */
+function areZero(bytes: Uint8Array, at: number): boolean {
+  let bits = 0;
+  for (let i = 0; i < MAC_BYTES; i++) bits |= bytes[at + i];
+  return bits === 0;
+}
 
 /** The type with its three reserved zero bytes. */
 function isCookieReply(message: Uint8Array): boolean {
