@@ -113,8 +113,6 @@ function load(): Addon {
 
 export const addon: Addon = load();
 
-const handles = new WeakMap<PacketBatch, number>();
-
 /** Marks memory that native code keeps a pointer to: it must not move to another thread. Returns it. */
 export function lend<T extends ArrayBufferView>(view: T): T {
   markAsUntransferable(view.buffer);
@@ -126,12 +124,11 @@ export function lend<T extends ArrayBufferView>(view: T): T {
  * @returns the handle. Errors: RangeError if the sizes do not fit the buffer.
  */
 export function attachBatch(batch: PacketBatch): number {
-  const known = handles.get(batch);
-  if (known !== undefined) return known;
+  if (batch.nativeHandle >= 0) return batch.nativeHandle;
   const { slots, runs, endpoints, arenaBytes } = batch.size;
   const handle = addon.attachBatch(batch.buffer, slots, runs, endpoints, arenaBytes);
   if (handle < 0) throw new RangeError(`a batch of ${slots} slots and ${arenaBytes} bytes does not fit its buffer`);
   lend(batch.header);
-  handles.set(batch, handle);
+  batch.nativeHandle = handle;
   return handle;
 }

@@ -10,6 +10,8 @@ export const HeaderCell = {
   PadLimit: 4,
   /** After a fill: 1 if it stopped for want of room and more may wait, 0 if the source was empty. */
   More: 5,
+  /** After a send: runs for endpoints of the other address family, which this socket left alone. */
+  OtherFamily: 6,
 } as const;
 export const HEADER_CELLS = 16;
 
@@ -78,6 +80,8 @@ export class PacketBatch {
   readonly endpoints: Uint8Array;
   /** Packet memory; packetOffset counts from its start. */
   readonly arena: Uint8Array;
+  /** What the addon knows the batch by; its own affair. -1: it has not seen it yet. */
+  nativeHandle = -1;
 
   constructor(size: PacketBatchSize) {
     this.size = size;

@@ -24,7 +24,7 @@ struct NamedConstant {
 constexpr NamedConstant kConstants[] = {
     CONSTANT(kCellPacketCount),    CONSTANT(kCellRunCount),       CONSTANT(kCellArenaUsed),
     CONSTANT(kCellEndpointCount),  CONSTANT(kCellPadLimit),       CONSTANT(kHeaderCells),
-    CONSTANT(kCellMore),
+    CONSTANT(kCellMore),           CONSTANT(kCellOtherFamily),
     CONSTANT(kHeadroomBytes),      CONSTANT(kTagBytes),           CONSTANT(kPadToBytes),
     CONSTANT(kRunMalformed),       CONSTANT(kRunInitiation),      CONSTANT(kRunResponse),
     CONSTANT(kRunCookieReply),     CONSTANT(kRunData),            CONSTANT(kRunRaw),

@@ -16,6 +16,7 @@ enum HeaderCell : int {
   kCellEndpointCount = 3,// endpoint records filled by a receive (one a kernel message)
   kCellPadLimit = 4,     // a sealed plaintext is padded to 16 bytes but never beyond this (the interface MTU)
   kCellMore = 5,         // after a fill: 1 if it stopped for want of room and more may wait, 0 if the source was empty
+  kCellOtherFamily = 6,  // after a send: runs for endpoints of the other address family, which this socket left alone
   kHeaderCells = 16,
 };
 constexpr size_t kHeaderBytes = kHeaderCells * sizeof(int32_t);

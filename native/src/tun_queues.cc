@@ -61,7 +61,7 @@ bool TunQueues::KeepsTurn() {
 }
 
 long TunQueues::Read(void* into, size_t bytes, bool beforeBulk) {
-  if (ready_ == 0) Look();
+  if (ready_ == 0 && !beforeBulk) Look();
   for (;;) {
     if (!KeepsTurn()) {
       if (beforeBulk && BulkIsNext()) return -EAGAIN;

@@ -30,7 +30,7 @@ class TunQueues {
   /// Notes which queues have something, in one call for all of them. Reads find new arrivals only after it.
   void Look();
   /// One packet of the queue whose turn it is: first of those that ran dry within their last turn, then of bulk.
-  /// @param beforeBulk  -EAGAIN too once BulkIsNext().
+  /// @param beforeBulk  as in a batch: the caller has looked, and it is -EAGAIN too once BulkIsNext().
   /// @return bytes; -EAGAIN: all that were seen to have something are empty; another -errno. Allocates nothing.
   long Read(void* into, size_t bytes, bool beforeBulk = false);
   /// Whether something was read since the last look, all of it from queues that are empty now, and others wait with bulk:

@@ -233,10 +233,14 @@ int UdpSocket::Flush(Batch& batch) {
   return sent;
 }
 
-// Whether a run of the batch is this socket's to send.
+// Whether a run of the batch is this socket's to send. Counts the other family's.
 bool UdpSocket::Sends(const Batch& batch, int run) const {
   const int row = batch.runEndpoint[run];
-  if (row < 0 || row >= endpointRows_ || endpoints_[row].family != family_) return false;
+  if (row < 0 || row >= endpointRows_) return false;
+  if (endpoints_[row].family != family_) {
+    batch.header[kCellOtherFamily] += 1;
+    return false;
+  }
   const int kind = batch.runKind[run];
   if (kind == kRunData && batch.runKey[run] == kNoKey) return false;
   return kind == kRunData || kind == kRunRaw;
@@ -246,6 +250,7 @@ int UdpSocket::SendBatch(Batch& batch) {
   Send& s = *send_;
   s.messageCount = s.slotCount = s.pieceCount = 0;
   s.blocked = s.knowsTime = false;
+  batch.header[kCellOtherFamily] = 0;
   const int runs = std::min(batch.header[kCellRunCount], batch.runs);
   int sent = 0;
   for (int run = 0; run < runs; ++run) {

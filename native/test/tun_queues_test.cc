@@ -104,6 +104,7 @@ void SmallIsHandedOnBeforeBulk() {
   TunQueues queues = rig.Queues();
   std::vector<char> packet(70'000);
   for (int i = 0; i < 4; ++i) rig.Put(1, 60'000);
+  queues.Look();
   for (int i = 0; i < 2; ++i) EXPECT(queues.Read(packet.data(), packet.size(), true) == 60'000);  // now known as bulk
   rig.Put(3, 90);
   rig.Put(2, 80);

@@ -232,6 +232,11 @@ describe("sending", () => {
     expect(a.sendBatch(batch)).toBe(2);
     expect(texts(await receive(b, 2))).toEqual(texts([message(7), message(8)]));
     expect([...batch.packetStatus]).toEqual([0, 0, 0, 0, 0, 9, 0, 0]);
+    expect(batch.header[HeaderCell.OtherFamily]).toBe(1);
+    const own = outgoing(to(0, message(9)));
+    own.header[HeaderCell.OtherFamily] = 7;
+    a.sendBatch(own);
+    expect(own.header[HeaderCell.OtherFamily]).toBe(0);
   });
 
   test("no message holds more than 64 datagrams or more bytes than UDP can", async () => {

@@ -108,7 +108,10 @@ export class Network implements Transmitter {
 
   /** Sends every run whose endpoint is set, each by its family's socket. */
   transmit(batch: PacketBatch): number {
-    return this.#send(this.#socket4, FAMILY_IPV4, batch) + this.#send(this.#socket6, FAMILY_IPV6, batch);
+    batch.header[HeaderCell.OtherFamily] = 1;
+    const sent = this.#send(this.#socket4, FAMILY_IPV4, batch);
+    if (this.#socket4 !== undefined && batch.header[HeaderCell.OtherFamily] === 0) return sent;
+    return sent + this.#send(this.#socket6, FAMILY_IPV6, batch);
   }
 
   /** A datagram that no socket looked at must not pass for sent. */
