@@ -99,9 +99,7 @@ export class HandshakeReceiver {
     if (kind === RunKind.Malformed) return DropReason.Malformed;
     if (!this.#state.isUp) return DropReason.InterfaceDown;
     if (kind === RunKind.CookieReply) return DropReason.None;
-    const message = kind === RunKind.Initiation ? this.#initiation : this.#response;
-    copyMessage(batch, run, message);
-    return this.#admit(batch, run, message, nowMs);
+    return this.#admit(batch, run, kind === RunKind.Initiation ? INITIATION_BYTES : RESPONSE_BYTES, nowMs);
   }
 
   #handle(batch: PacketBatch, run: number, nowMs: number): DropReason {
@@ -195,9 +193,11 @@ export class HandshakeReceiver {
   }
 
   /** mac1; under load mac2 and the source's token bucket. Answers with a cookie reply where the paper says so. */
-  #admit(batch: PacketBatch, run: number, message: Uint8Array, nowMs: number): DropReason {
+  #admit(batch: PacketBatch, run: number, length: number, nowMs: number): DropReason {
     const { cookies, limiter } = this.#state;
-    if (cookies === undefined || !cookies.checkMac1(message, 0, message.length)) return DropReason.Mac1Invalid;
+    const { arena } = batch;
+    const offset = batch.packetOffset[batch.runFirst[run]];
+    if (cookies === undefined || !cookies.checkMac1(arena, offset, length)) return DropReason.Mac1Invalid;
     const isUnderLoad = this.#gauge.add(nowMs);
     if (isUnderLoad !== this.#wasUnderLoad) {
       this.#wasUnderLoad = isUnderLoad;
@@ -206,21 +206,23 @@ export class HandshakeReceiver {
     if (!isUnderLoad) return DropReason.None;
     const at = batch.runEndpoint[run] * ENDPOINT_BYTES;
     for (let i = 0; i < SOURCE_BYTES; i++) this.#source[i] = batch.endpoints[at + i];
-    if (!cookies.checkMac2(message, 0, message.length, this.#source, nowMs)) {
-      this.#replyCookie(batch, at, message, nowMs);
+    if (!cookies.checkMac2(arena, offset, length, this.#source, nowMs)) {
+      const row = this.#replyRow(batch, at);
+      cookies.createReply(this.#cookieReply, arena, offset, length, this.#source, nowMs);
+      this.#state.outbox.addDatagram(this.#cookieReply, row, HANDSHAKE_TOS);
+      this.#state.ledger.flow[FlowCell.InboundCookied]++;
       return DropReason.UnderLoad;
     }
     return limiter.allow(batch.endpoints, at, nowMs) ? DropReason.None : DropReason.RateLimited;
   }
 
-  #replyCookie(batch: PacketBatch, at: number, message: Uint8Array, nowMs: number): void {
-    const { deps, cookies, outbox, peersMax } = this.#state;
+  /** @returns a row of the endpoint table for an answer to a stranger, whose record stands at `at` */
+  #replyRow(batch: PacketBatch, at: number): number {
+    const { deps, outbox, peersMax } = this.#state;
     if (this.#replyRowsUsed === REPLY_ROWS) outbox.flush();
     const row = peersMax + this.#replyRowsUsed++;
     copyRecord(batch.endpoints, at, deps.endpoints, row * ENDPOINT_BYTES);
-    cookies!.createReply(this.#cookieReply, message, 0, message.length, this.#source, nowMs);
-    outbox.addDatagram(this.#cookieReply, row, HANDSHAKE_TOS);
-    this.#state.ledger.flow[FlowCell.InboundCookied]++;
+    return row;
   }
 
   #peerOfHandshake(index: number): Peer | undefined {

@@ -59,9 +59,10 @@ export class CookieChecker {
    * @param source  address and port bytes, the same each time for one source.
    */
   checkMac2(bytes: Uint8Array, offset: number, length: number, source: Uint8Array, nowMs: number): boolean {
+    if (nowMs - this.secretMadeMs >= COOKIE_SECRET_MAX_AGE_MS) return false;
     const covered = length - MAC2_FROM_END;
     // zeros say that there is none ([W] 5.4.4), as in a flood: no need to hash
-    if (nowMs - this.secretMadeMs >= COOKIE_SECRET_MAX_AGE_MS || areZero(bytes, offset + covered)) return false;
+    if (areZero(bytes, offset + covered)) return false;
     this.p.mac16(this.cookie, this.cookieSecret, source);
     this.p.mac16(this.mac, this.cookie, bytes, offset, covered);
     this.p.wipe(this.cookie);

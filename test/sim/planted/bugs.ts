@@ -101,7 +101,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "mac1 is not checked",
     RECEIVER,
-    "if (cookies === undefined || !cookies.checkMac1(message, 0, message.length))",
+    "if (cookies === undefined || !cookies.checkMac1(arena, offset, length))",
     "if (cookies === undefined)",
   ),
   bug("the inner source is not checked", RECEIVE, "if (owner !== peerId)", "if (owner < 0)"),
