@@ -4,9 +4,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import type { DeviceSnapshot, DeviceUpdate, PeerSnapshot } from "../core/device/update.js";
+import { inSlices } from "../system/in-slices.js";
 import { deviceDiff } from "./config-diff.js";
 import type { Gateway } from "./gateway.js";
-import { inSlices } from "./in-slices.js";
 
 /** Peers a slice of a snapshot: some hundred microseconds. */
 const SLICE_PEERS = 64;

@@ -5,6 +5,7 @@ import type { GatewayConfig } from "../config/gateway-config.js";
 import { formatIpAddress } from "../config/ip-address.js";
 import { formatPrefix } from "../config/prefix.js";
 import type { EndpointAddress } from "../core/device/update.js";
+import { flatMapInSlices } from "../system/in-slices.js";
 import { findFullTunnelPlace, findRulePreference, suggestMtu } from "../system/kernel-view.js";
 import { type FullTunnel, fullTunnelFamilies, type NetworkState, routesFor } from "../system/network-state.js";
 
@@ -22,14 +23,14 @@ export async function wantedNetwork(
   endpoints: readonly EndpointAddress[],
 ): Promise<NetworkState> {
   const { addresses, table, dns } = config.interface;
-  const allowedIps = config.peers.flatMap((peer) => peer.allowedIps.map(formatPrefix));
+  const allowedIps = await flatMapInSlices(config.peers, (peer) => peer.allowedIps.map(formatPrefix));
   const fullTunnel = await fullTunnelOf(config, fullTunnelFamilies({ allowedIps, table }), previous);
   const hasDns = dns.servers.length > 0 || dns.search.length > 0;
   return {
     addresses,
     mtu: config.interface.mtu ?? (await suggestedMtu(config, endpoints, fullTunnel)),
     isUp: true,
-    routes: routesFor({ addresses, allowedIps, table, fullTunnelTable: fullTunnel?.table }),
+    routes: await routesFor({ addresses, allowedIps, table, fullTunnelTable: fullTunnel?.table }),
     fullTunnel,
     hasFilter: fullTunnel !== undefined,
     dns: hasDns ? { servers: dns.servers, search: dns.search } : undefined,
@@ -60,12 +61,12 @@ async function fullTunnelOf(
   return { ...(await findFullTunnelPlace()), families };
 }
 
-function suggestedMtu(
+async function suggestedMtu(
   config: GatewayConfig,
   endpoints: readonly EndpointAddress[],
   fullTunnel: FullTunnel | undefined,
 ): Promise<number> {
   const stated = config.peers.flatMap(({ endpoint }) => (endpoint?.kind === "address" ? [endpoint.address] : []));
-  const addresses = [...stated, ...endpoints].map(({ bytes }) => formatIpAddress(bytes));
+  const addresses = await flatMapInSlices([...stated, ...endpoints], ({ bytes }) => formatIpAddress(bytes));
   return suggestMtu(config.interfaceName, addresses, config.interface.fwmark || (fullTunnel?.table ?? 0));
 }

@@ -4,6 +4,7 @@
 import { deviceUpdateOf, type GatewayConfig, givesPrivateKey, wipeKeys } from "../config/gateway-config.js";
 import type { DeviceSnapshot, DeviceUpdate } from "../core/device/update.js";
 import { type HookMoment, hookText, runHooks } from "../system/hooks.js";
+import { inSlices } from "../system/in-slices.js";
 import { InterfaceNetwork } from "../system/interface-network.js";
 import { bareNetwork, type NetworkState } from "../system/network-state.js";
 import { describeAction, networkSteps } from "../system/network-steps.js";
@@ -15,7 +16,6 @@ import type { EndpointNames } from "./endpoint-names.js";
 import { DEFAULT_MTU, type Gateway } from "./gateway.js";
 import { gatewayNames } from "./gateway-names.js";
 import { markFor, wantedNetwork } from "./gateway-network.js";
-import { inSlices } from "./in-slices.js";
 import type { DaemonLog } from "./log.js";
 import type { InheritedDescriptors } from "./service-manager.js";
 import type { LoadedConfig, ServiceOptions } from "./service-options.js";

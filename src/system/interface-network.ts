@@ -2,10 +2,11 @@
 // takes it all away in the end. What it did not set it does not touch.
 
 import { applySteps, doAnyway } from "./apply-steps.js";
+import { flatMapInSlices } from "./in-slices.js";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.js";
 import { inForce } from "./kernel-view.js";
 import { bareNetwork, type NetworkState } from "./network-state.js";
-import { describeAction, mayTakeAlong, networkSteps, type Step } from "./network-steps.js";
+import { describeAction, mayTakeAlong, networkSteps, routeKey, type Step } from "./network-steps.js";
 
 export interface AppliedNetwork {
   /** Commands that were run. */
@@ -63,7 +64,7 @@ export class InterfaceNetwork {
 
   /** @returns the steps that {@link apply} would take */
   async plan(to: NetworkState): Promise<Step[]> {
-    return networkSteps(this.#name, await this.#now(to), to);
+    return this.#steps(await this.#now(to), to);
   }
 
   /**
@@ -73,12 +74,12 @@ export class InterfaceNetwork {
   async apply(to: NetworkState): Promise<AppliedNetwork> {
     const previous = this.#state;
     const from = await this.#now(to);
-    const steps = networkSteps(this.#name, from, to);
+    const steps = await this.#steps(from, to);
     const warnings = steps.length === 0 ? [] : await this.#note([to, ...(previous === undefined ? [] : [previous])]);
     try {
       const applied = await applySteps(steps);
       this.#state = whatWorked(from, to, applied.done);
-      if (mayTakeAlong(from, to)) await applySteps(networkSteps(this.#name, await this.#now(to), this.#state));
+      if (mayTakeAlong(from, to)) await applySteps(await this.#steps(await this.#now(to), this.#state));
       if (steps.length > 0) warnings.push(...(await this.#note([this.#state])).slice(warnings.length));
       return {
         changes: applied.done.map(({ action }) => describeAction(action)),
@@ -99,7 +100,7 @@ export class InterfaceNetwork {
     if (state === undefined) return [];
     const steps = interfaceIsGone
       ? leftoverSteps(this.#name, state)
-      : networkSteps(this.#name, await this.#now(state).catch(() => state), bareNetwork(state.mtu));
+      : await this.#steps(await this.#now(state).catch(() => state), bareNetwork(state.mtu));
     this.#state = undefined;
     const problems = await doAnyway(steps);
     await removeJournal(this.#journalPath);
@@ -112,14 +113,24 @@ export class InterfaceNetwork {
     return state === undefined ? [] : networkSteps(this.#name, state, bareNetwork(state.mtu));
   }
 
+  /** As {@link networkSteps}; ten thousand routes that stay hold up nobody. */
+  async #steps(from: NetworkState, to: NetworkState): Promise<Step[]> {
+    const had = new Set(await flatMapInSlices(from.routes, routeKey));
+    const has = new Set(await flatMapInSlices(to.routes, routeKey));
+    const going = await flatMapInSlices(from.routes, (route) => (has.has(routeKey(route)) ? [] : [route]));
+    const coming = await flatMapInSlices(to.routes, (route) => (had.has(routeKey(route)) ? [] : [route]));
+    return networkSteps(this.#name, { ...from, routes: going }, { ...to, routes: coming });
+  }
+
   /** What of the last state and of `to` is in force: what an admin did by hand and then wrote into the file is there already. */
   async #now(to: NetworkState): Promise<NetworkState> {
     const last = this.#state ?? bareNetwork(to.mtu);
-    const held = new Set(last.routes.map(({ prefix, table }) => `${prefix} ${table}`));
+    const held = new Set(await flatMapInSlices(last.routes, routeKey));
+    const routes = await flatMapInSlices(to.routes, (route) => (held.has(routeKey(route)) ? [] : [route]));
     const both = {
       ...last,
       addresses: [...new Set([...last.addresses, ...to.addresses])],
-      routes: [...last.routes, ...to.routes.filter(({ prefix, table }) => !held.has(`${prefix} ${table}`))],
+      routes: [...last.routes, ...routes],
     };
     return inForce(this.#name, both);
   }
@@ -132,7 +143,7 @@ export class InterfaceNetwork {
       return;
     }
     try {
-      await doAnyway(networkSteps(this.#name, await this.#now(previous), previous));
+      await doAnyway(await this.#steps(await this.#now(previous), previous));
       await this.#note([previous]);
     } catch {
       // the interface is gone: there is nothing to repair

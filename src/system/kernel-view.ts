@@ -1,7 +1,9 @@
 // What the kernel has now, read by `ip -json`: an interface's addresses and routes, the policy rules, the way to an address. It changes
 // nothing.
 
-import { MAIN_TABLE, type NetworkState, prefixKey, type Route } from "./network-state.js";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { flatMapInSlices, Slices } from "./in-slices.js";
+import { familyOf, MAIN_TABLE, type NetworkState, prefixKey, type Route } from "./network-state.js";
 import { runProgram } from "./program.js";
 
 /** Bytes on the wire around an inner packet over IPv6: 40 + 8 + 32. */
@@ -11,6 +13,10 @@ const DEFAULT_UNDERLAY_MTU = 1_500;
 const MTU_MIN = 576;
 /** Commands for one ip(8): its answers take a few milliseconds to read. */
 const BATCH_LINES = 256;
+/** Where a list of ten thousand routes may be cut: nothing inside of an entry begins with its destination. */
+const NEXT_ROUTE = '},{"dst":';
+/** Characters of JSON to parse at a time: a millisecond. */
+const PARSE_CHARS = 100_000;
 const PROTOCOL_KERNEL = 2;
 const PROTOCOL_RA = 9;
 /** Also what fwmark and table are numbered from when the file says nothing, as wg-quick(8) does. */
@@ -49,7 +55,7 @@ export async function inForce(interfaceName: string, wanted: NetworkState): Prom
     mtu: link.mtu,
     isUp: link.flags.includes("UP"),
     addresses: wanted.addresses.filter((address) => addresses.has(prefixKey(address))),
-    routes: wanted.routes.flatMap((route) => routes.get(keyOf(route)) ?? []),
+    routes: await flatMapInSlices(wanted.routes, (route) => routes.get(keyOf(route)) ?? []),
   };
 }
 
@@ -72,7 +78,10 @@ export async function viewLink(interfaceName: string): Promise<LinkView | undefi
 async function routesOf(interfaceName: string): Promise<Map<string, Route>> {
   const found = new Map<string, Route>();
   for (const family of [4, 6] as const) {
-    for (const entry of await ipJson<IpRoute>([`-${family}`, "route", "show", "dev", interfaceName, "table", "all"])) {
+    const entries = await ipJson<IpRoute>([`-${family}`, "route", "show", "dev", interfaceName, "table", "all"]);
+    const slices = new Slices();
+    for (const entry of entries) {
+      if (slices.isOver) await slices.next();
       const protocol = Number(entry.protocol ?? 0);
       if (entry.dst === undefined || protocol === PROTOCOL_KERNEL || protocol === PROTOCOL_RA) continue;
       const route = { prefix: fullPrefix(entry.dst, family), table: Number(entry.table ?? MAIN_TABLE), protocol };
@@ -82,8 +91,9 @@ async function routesOf(interfaceName: string): Promise<Map<string, Route>> {
   return found;
 }
 
-function keyOf(route: Route): string {
-  return `${prefixKey(route.prefix)} ${route.table}`;
+/** IPv4 has one way to write a prefix, IPv6 many. */
+function keyOf({ prefix, table }: Route): string {
+  return `${familyOf(prefix) === 4 ? prefix : prefixKey(prefix)} ${table}`;
 }
 
 function fullPrefix(text: string, family: 4 | 6): string {
@@ -99,15 +109,18 @@ function fullPrefix(text: string, family: 4 | 6): string {
 export async function suggestMtu(interfaceName: string, endpoints: readonly string[], mark: number): Promise<number> {
   const ways: number[] = [];
   const linkMtus: LinkMtus = new Map();
-  for (const route of await waysTo([...new Set(endpoints)], mark)) {
+  const routes = await waysTo([...new Set(endpoints)], mark);
+  const slices = new Slices();
+  for (const route of routes) {
+    if (slices.isOver) await slices.next();
     const mtu = await mtuOf(route, interfaceName, linkMtus);
     if (mtu !== undefined) ways.push(mtu);
   }
   if (ways.length === 0) {
     for (const family of ["-4", "-6"]) {
-      const routes = await ipJson<IpRoute>([family, "route", "show", "default"]);
+      const defaults = await ipJson<IpRoute>([family, "route", "show", "default"]);
       const mtu = await mtuOf(
-        routes.find(({ dev }) => dev !== interfaceName),
+        defaults.find(({ dev }) => dev !== interfaceName),
         interfaceName,
         linkMtus,
       );
@@ -171,5 +184,16 @@ export async function hasInterface(name: string): Promise<boolean> {
 async function ipJson<T>(args: readonly string[]): Promise<T[]> {
   const { status, stdout } = await runProgram(["ip", "-N", "-json", ...args]);
   if (status !== 0 || stdout.trim() === "") return [];
-  return JSON.parse(stdout) as T[];
+  const items: T[] = [];
+  for (let first = 0; first < stdout.length; ) {
+    const end = stdout.indexOf(NEXT_ROUTE, first + PARSE_CHARS);
+    if (end < 0) {
+      items.push(...(JSON.parse(first === 0 ? stdout : `[${stdout.slice(first)}`) as T[]));
+      break;
+    }
+    items.push(...(JSON.parse(`${first === 0 ? "" : "["}${stdout.slice(first, end + 1)}]`) as T[]));
+    first = end + 2;
+    await nextTurn();
+  }
+  return items;
 }

@@ -1,6 +1,8 @@
 // What longhaul sets in the system around an interface, as plain data: what a configuration asks for, what is in force, and what a
 // killed daemon left behind are all of this one kind. It must not know commands or files.
 
+import { flatMapInSlices } from "./in-slices.js";
+
 /** The routing table that every packet is looked up in. */
 export const MAIN_TABLE = 254;
 
@@ -69,21 +71,26 @@ export function familyOf(text: string): 4 | 6 {
  * The routes that the allowed-ips of the peers ask for, most specific first. With `auto` a prefix inside the network of one of
  * the interface's own addresses needs none, and one of length 0 goes to the full tunnel's table.
  */
-export function routesFor(wish: RoutingWish): Route[] {
+export async function routesFor(wish: RoutingWish): Promise<Route[]> {
   const { table } = wish;
   if (table === "off") return [];
-  const prefixes = [...new Set(wish.allowedIps)].map((prefix) => ({ prefix, length: lengthOf(prefix) }));
+  const prefixes = await flatMapInSlices([...new Set(wish.allowedIps)], (prefix) => ({
+    prefix,
+    length: lengthOf(prefix),
+  }));
   prefixes.sort((a, b) => b.length - a.length || (a.prefix < b.prefix ? -1 : 1));
   if (table !== "auto") return prefixes.map(({ prefix }) => ({ prefix, table }));
   const own = wish.addresses.map(bitsOf);
-  const isOwn = (prefix: string, length: number): boolean =>
-    own.some((network) => network.length <= length && covers(network, bitsOf(prefix)));
-  return prefixes
-    .filter(({ prefix, length }) => length === 0 || !isOwn(prefix, length))
-    .map(({ prefix, length }) => ({
-      prefix,
-      table: length === 0 && wish.fullTunnelTable !== undefined ? wish.fullTunnelTable : MAIN_TABLE,
-    }));
+  const isOwn = (prefix: string, length: number): boolean => {
+    const around = own.filter((network) => network.length <= length);
+    if (around.length === 0) return false;
+    const bits = bitsOf(prefix);
+    return around.some((network) => covers(network, bits));
+  };
+  return flatMapInSlices(prefixes, ({ prefix, length }) => {
+    if (length !== 0 && isOwn(prefix, length)) return [];
+    return [{ prefix, table: length === 0 && wish.fullTunnelTable !== undefined ? wish.fullTunnelTable : MAIN_TABLE }];
+  });
 }
 
 /** Families whose default route goes into the tunnel by policy rules: `auto`, and a prefix of length 0. */

@@ -130,7 +130,8 @@ function routeAction(name: string, verb: "add" | "del", { prefix, table, protoco
   return ip(familyOf(prefix), `route ${verb} ${prefix} dev ${name} proto ${protocol ?? ROUTE_PROTOCOL_STATIC}${place}`);
 }
 
-function routeKey({ prefix, table }: Route): string {
+/** What tells one route of the interface from another. */
+export function routeKey({ prefix, table }: Route): string {
   return `${prefix} ${table}`;
 }
 

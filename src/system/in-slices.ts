@@ -1,0 +1,52 @@
+// Long control work cut up, so that packets pass in between.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** How long work may hold up the event loop at a time. */
+const SLICE_MS = 1;
+
+/** For a loop: `if (slices.isOver) await slices.next();` */
+export class Slices {
+  #beganMs = performance.now();
+
+  /** Whether it is the others' turn. */
+  get isOver(): boolean {
+    return performance.now() - this.#beganMs >= SLICE_MS;
+  }
+
+  /** Lets the others have their turn. */
+  async next(): Promise<void> {
+    await nextTurn();
+    this.#beganMs = performance.now();
+  }
+}
+
+/**
+ * Drains a generator that stands still after every peer.
+ * @param between  called before the others get their turn
+ * @returns its result. Errors: its own
+ */
+export async function inSlices<T>(work: Generator<void, T, void>, between?: () => void): Promise<T> {
+  const slices = new Slices();
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    if (!slices.isOver) continue;
+    between?.();
+    await slices.next();
+  }
+}
+
+/** As `items.flatMap(f)`; ends with a fresh slice. Errors: those of `f`. */
+export async function flatMapInSlices<T, U>(items: readonly T[], f: (item: T) => U | readonly U[]): Promise<U[]> {
+  const slices = new Slices();
+  const out: U[] = [];
+  for (const item of items) {
+    const mapped = f(item);
+    if (Array.isArray(mapped)) out.push(...(mapped as readonly U[]));
+    else out.push(mapped as U);
+    if (slices.isOver) await slices.next();
+  }
+  await slices.next();
+  return out;
+}
