@@ -38,8 +38,6 @@ const LAST_BEGIN_MS = 1_500;
 const order = JSON.parse(process.argv[2] ?? "") as NewcomersOrder;
 const primitives = await createNativePrimitives();
 const gatewayKey = Buffer.from(order.publicKey, "base64");
-const socket = createSocket("udp4");
-await new Promise<void>((resolve) => socket.bind(0, resolve));
 const byIndex = new Map<number, Newcomer>();
 let [cookies, initiations] = [0, 0];
 
@@ -50,6 +48,8 @@ class Newcomer {
   readonly #generator = new CookieGenerator(primitives, gatewayKey);
   readonly #timestamps = new TimestampSource();
   readonly #index: number;
+  /** Each its own, as each would be a host of its own. */
+  readonly #socket = createSocket("udp4");
   #begunMs = 0;
 
   constructor(privateKey: string, index: number) {
@@ -57,6 +57,12 @@ class Newcomer {
     this.#context = new HandshakeContext(primitives, new Identity(primitives, Buffer.from(privateKey, "base64")));
     this.#handshake = new Handshake(this.#context, gatewayKey);
     byIndex.set(index, this);
+    this.#socket.on("message", received);
+  }
+
+  async open(): Promise<void> {
+    this.#socket.bind(0);
+    await once(this.#socket, "listening");
   }
 
   /** Resolves when it is answered, or when the time is over. */
@@ -86,19 +92,20 @@ class Newcomer {
     this.#timestamps.next(timestamp, Date.now());
     createInitiation(this.#context, this.#handshake, message, ephemeral, timestamp, this.#index);
     this.#generator.addMacs(message, performance.now());
-    socket.send(message, order.port, order.address);
+    this.#socket.send(message, order.port, order.address);
     initiations++;
   }
 }
 
-socket.on("message", (message) => {
+function received(message: Buffer): void {
   const isReply = message[0] === MessageType.CookieReply && message.length === COOKIE_REPLY_BYTES;
   const isResponse = message[0] === MessageType.Response && message.length === RESPONSE_BYTES;
   if (isReply) byIndex.get(message.readUInt32LE(4))?.cookieReply(message);
   else if (isResponse) byIndex.get(message.readUInt32LE(8))?.response(message);
-});
+}
 
 const newcomers = order.privateKeys.map((key, i) => new Newcomer(key, i + 1));
+for (const newcomer of newcomers) await newcomer.open();
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 const startMs = performance.now();

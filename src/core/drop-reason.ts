@@ -51,7 +51,7 @@ export const DropReason = {
   SendUnreachable: 40, //  no route, network or host unreachable, interface below down
   SendForbidden: 41, //  EPERM, EACCES: a firewall of this host
   // handshake messages
-  HandshakeBacklog: 42, //  more good ones came than could be answered: no room left to wait in
+  HandshakeBacklog: 42, //  more good ones came than could be answered: no room to wait in, no cookie for a source that just got one
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 

@@ -91,6 +91,32 @@ describe("under load, [W] 5.3", () => {
     expect(bob.marks()).toEqual(["x"]);
   });
 
+  test("beside much traffic a source gets one cookie at once and a share of few more, and a new source gets its own", async () => {
+    const world = await World.create();
+    const [alice, bob] = world.pair();
+    alice.sendInner(ALICE, BOB, "x");
+    world.run(100);
+    const initiation = sentBy(alice, INITIATION)[0].bytes.slice();
+    const repliesTo = (address: string): number =>
+      world.tapped.filter(({ to, bytes }) => to === address && bytes[0] === COOKIE_REPLY).length;
+    load(bob, initiation);
+    expect(repliesTo("203.0.113.9:9")).toBeGreaterThan(200);
+
+    for (let i = 0; i < 200; i++) alice.sendInner(ALICE, BOB, "much");
+    world.run(0);
+    const [replies, refused] = [repliesTo("203.0.113.9:9"), dropsOf(bob, DropReason.HandshakeBacklog)];
+    load(bob, initiation);
+    const more = repliesTo("203.0.113.9:9") - replies;
+    expect(more).toBeGreaterThan(0);
+    expect(more).toBeLessThan(100);
+    expect(dropsOf(bob, DropReason.HandshakeBacklog) - refused).toBe(400 - more);
+    for (const address of ["198.51.100.1:1", "198.51.100.2:1"]) {
+      bob.arrive(initiation.slice(), address);
+      bob.arrive(initiation.slice(), address);
+      expect(repliesTo(address)).toBe(1);
+    }
+  });
+
   test("a response without mac2 is answered with a cookie too", async () => {
     const world = await World.create();
     const [alice, bob] = world.pair();

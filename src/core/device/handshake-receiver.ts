@@ -3,12 +3,14 @@
 
 import { DropReason } from "../drop-reason.js";
 import { COOKIE_REPLY_BYTES, INITIATION_BYTES, RESPONSE_BYTES } from "../noise/constants.js";
+import { hasMac2 } from "../noise/cookie.js";
 import { consumeInitiation, consumeResponse, createResponse } from "../noise/handshake.js";
 import { secretBytes } from "../noise/secret-bytes.js";
 import { decodeTai64n } from "../noise/tai64n.js";
 import { copyRecord, ENDPOINT_BYTES, EndpointField } from "../transport/endpoint-record.js";
 import { type PacketBatch, RunKind } from "../transport/packet-batch.js";
 import { hexOf } from "./configure.js";
+import { CookieBudget } from "./cookie-budget.js";
 import { type DeviceState, markRun, REPLY_ROWS, refuseInboundRun, STATUS_TAKEN } from "./device-state.js";
 import type { HandshakeExchange } from "./handshake-exchange.js";
 import { HandshakeQueue } from "./handshake-queue.js";
@@ -37,6 +39,8 @@ export class HandshakeReceiver {
   readonly #exchange: HandshakeExchange;
   readonly #gauge = new LoadGauge();
   readonly #queue = new HandshakeQueue();
+  /** Made when the first flood comes. */
+  #cookieBudget: CookieBudget | undefined;
   readonly #initiation = new Uint8Array(INITIATION_BYTES);
   readonly #response = new Uint8Array(RESPONSE_BYTES);
   readonly #cookieReply = new Uint8Array(COOKIE_REPLY_BYTES);
@@ -197,6 +201,9 @@ export class HandshakeReceiver {
     const { cookies, limiter } = this.#state;
     const { arena } = batch;
     const offset = batch.packetOffset[batch.runFirst[run]];
+    const at = batch.runEndpoint[run] * ENDPOINT_BYTES;
+    const asksForCookie = this.#wasUnderLoad && !hasMac2(arena, offset, length);
+    if (asksForCookie && !this.#mayHaveCookie(batch, at, nowMs)) return DropReason.HandshakeBacklog;
     if (cookies === undefined || !cookies.checkMac1(arena, offset, length)) return DropReason.Mac1Invalid;
     const isUnderLoad = this.#gauge.add(nowMs);
     if (isUnderLoad !== this.#wasUnderLoad) {
@@ -204,9 +211,9 @@ export class HandshakeReceiver {
       this.#state.events.underLoad?.(isUnderLoad);
     }
     if (!isUnderLoad) return DropReason.None;
-    const at = batch.runEndpoint[run] * ENDPOINT_BYTES;
     for (let i = 0; i < SOURCE_BYTES; i++) this.#source[i] = batch.endpoints[at + i];
     if (!cookies.checkMac2(arena, offset, length, this.#source, nowMs)) {
+      if (!asksForCookie && !this.#mayHaveCookie(batch, at, nowMs)) return DropReason.HandshakeBacklog;
       const row = this.#replyRow(batch, at);
       cookies.createReply(this.#cookieReply, arena, offset, length, this.#source, nowMs);
       this.#state.outbox.addDatagram(this.#cookieReply, row, HANDSHAKE_TOS);
@@ -214,6 +221,12 @@ export class HandshakeReceiver {
       return DropReason.UnderLoad;
     }
     return limiter.allow(batch.endpoints, at, nowMs) ? DropReason.None : DropReason.RateLimited;
+  }
+
+  #mayHaveCookie(batch: PacketBatch, at: number, nowMs: number): boolean {
+    if (!this.#state.budget.isHeavy(nowMs)) return true;
+    this.#cookieBudget ??= new CookieBudget(this.#state.deps.random);
+    return this.#cookieBudget.take(batch.endpoints, at, nowMs);
   }
 
   /** @returns a row of the endpoint table for an answer to a stranger, whose record stands at `at` */

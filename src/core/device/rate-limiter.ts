@@ -9,8 +9,14 @@ import { keyedHash } from "./keyed-hash.js";
 
 export const PACKETS_PER_SECOND = 20;
 export const PACKETS_BURST = 5;
-const TOKEN_MS = 1000 / PACKETS_PER_SECOND;
-const BURST_MS = PACKETS_BURST * TOKEN_MS;
+
+/** Of one source: tokens a second, how many a full bucket holds, and whether each port of an address is a source of its own. */
+export interface Rate {
+  readonly packetsPerSecond: number;
+  readonly burst: number;
+  readonly byPort?: boolean;
+}
+const HANDSHAKES: Rate = { packetsPerSecond: PACKETS_PER_SECOND, burst: PACKETS_BURST };
 
 const WAYS = 8;
 const DEFAULT_BUCKETS = 16_384;
@@ -19,6 +25,9 @@ export class RateLimiter {
   readonly #key0: number;
   readonly #key1: number;
   readonly #setMask: number;
+  readonly #tokenMs: number;
+  readonly #burstMs: number;
+  readonly #byPort: boolean;
   /** Address words of a bucket's source: IPv4 in the first, or the /64 of IPv6 in both. */
   readonly #high: Int32Array;
   readonly #low: Int32Array;
@@ -30,7 +39,10 @@ export class RateLimiter {
    * @param random  fills the array with unpredictable bytes; asked once, for the hash key
    * @param buckets  at least 8; rounded up to a power of two
    */
-  constructor(random: (into: Uint8Array) => void, buckets = DEFAULT_BUCKETS) {
+  constructor(random: (into: Uint8Array) => void, buckets = DEFAULT_BUCKETS, rate = HANDSHAKES) {
+    this.#tokenMs = 1000 / rate.packetsPerSecond;
+    this.#burstMs = rate.burst * this.#tokenMs;
+    this.#byPort = rate.byPort === true;
     const key = new Uint8Array(8);
     random(key);
     this.#key0 = wordAt(key, 0);
@@ -51,17 +63,21 @@ export class RateLimiter {
    */
   allow(record: Uint8Array, offset: number, nowMs: number): boolean {
     const at = offset + EndpointField.Address;
-    const words = familyOf(record, offset) === FAMILY_IPV4 ? 1 : 2;
+    const isIpv4 = familyOf(record, offset) === FAMILY_IPV4;
+    const port = this.#byPort
+      ? (record[offset + EndpointField.Port] << 8) | record[offset + EndpointField.Port + 1]
+      : 0;
+    const words = isIpv4 && !this.#byPort ? 1 : 2;
     const high = wordAt(record, at);
-    const low = words === 1 ? 0 : wordAt(record, at + 4);
+    const low = isIpv4 ? port : wordAt(record, at + 4) ^ port;
     const first = (keyedHash(this.#key0, this.#key1, words, high, low) & this.#setMask) * WAYS;
     let free = -1;
     for (let bucket = first; bucket < first + WAYS; bucket++) {
       const fullAtMs = this.#fullAtMs[bucket];
       if (this.#high[bucket] === high && this.#low[bucket] === low && this.#words[bucket] === words) {
         const fromMs = fullAtMs > nowMs ? fullAtMs : nowMs;
-        if (fromMs + TOKEN_MS > nowMs + BURST_MS) return false;
-        this.#fullAtMs[bucket] = fromMs + TOKEN_MS;
+        if (fromMs + this.#tokenMs > nowMs + this.#burstMs) return false;
+        this.#fullAtMs[bucket] = fromMs + this.#tokenMs;
         return true;
       }
       if (fullAtMs <= nowMs) free = bucket;
@@ -70,7 +86,7 @@ export class RateLimiter {
     this.#high[free] = high;
     this.#low[free] = low;
     this.#words[free] = words;
-    this.#fullAtMs[free] = nowMs + TOKEN_MS;
+    this.#fullAtMs[free] = nowMs + this.#tokenMs;
     return true;
   }
 }

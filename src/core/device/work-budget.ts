@@ -50,6 +50,11 @@ export class WorkBudget {
     return this.#cells[LEFT] >= 1 || this.#isLight(nowMs) ? nowMs : nowMs + 1;
   }
 
+  /** Whether there is so much traffic that other work has to be measured out. */
+  isHeavy(nowMs: number): boolean {
+    return !this.#isLight(nowMs);
+  }
+
   #isLight(nowMs: number): boolean {
     return this.#excess(nowMs) <= HEAVY_PACKETS;
   }

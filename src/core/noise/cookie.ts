@@ -62,7 +62,7 @@ export class CookieChecker {
     if (nowMs - this.secretMadeMs >= COOKIE_SECRET_MAX_AGE_MS) return false;
     const covered = length - MAC2_FROM_END;
     // zeros say that there is none ([W] 5.4.4), as in a flood: no need to hash
-    if (areZero(bytes, offset + covered)) return false;
+    if (!hasMac2(bytes, offset, length)) return false;
     this.p.mac16(this.cookie, this.cookieSecret, source);
     this.p.mac16(this.mac, this.cookie, bytes, offset, covered);
     this.p.wipe(this.cookie);
@@ -105,6 +105,14 @@ export class CookieChecker {
     this.cookieSecret.fill(0);
     this.secretMadeMs = Number.NEGATIVE_INFINITY;
   }
+}
+
+/** Whether the message `bytes[offset, offset + length)` claims to carry a cookie: mac2 is zero without one. */
+export function hasMac2(bytes: Uint8Array, offset: number, length: number): boolean {
+  const at = offset + length - MAC2_FROM_END;
+  let bits = 0;
+  for (let i = 0; i < MAC_BYTES; i++) bits |= bytes[at + i];
+  return bits !== 0;
 }
 
 /** Appends the macs to messages for one peer, and keeps the cookie that it gave us. */
@@ -172,13 +180,6 @@ const mac2 = new Uint8Array(MAC_BYTES);
 const opened = secretBytes(COOKIE_BYTES);
 const nonce = new Uint8Array(XNONCE_BYTES);
 const sealed = new Uint8Array(COOKIE_BYTES + AEAD_TAG_BYTES);
-
-/** A mac field from `at` on. */
-function areZero(bytes: Uint8Array, at: number): boolean {
-  let bits = 0;
-  for (let i = 0; i < MAC_BYTES; i++) bits |= bytes[at + i];
-  return bits === 0;
-}
 
 /** The type with its three reserved zero bytes. */
 function isCookieReply(message: Uint8Array): boolean {
