@@ -103,23 +103,28 @@ void SmallIsHandedOnBeforeBulk() {
   Rig rig(4);
   TunQueues queues = rig.Queues();
   std::vector<char> packet(70'000);
-  for (int i = 0; i < 4; ++i) rig.Put(1, 60'000);
+  for (int queue : {1, 2}) {
+    for (int i = 0; i < 3; ++i) rig.Put(queue, 60'000);
+  }
   queues.Look();
-  for (int i = 0; i < 2; ++i) EXPECT(queues.Read(packet.data(), packet.size(), true) == 60'000);  // now known as bulk
+  for (int i = 0; i < 3; ++i) EXPECT(queues.Read(packet.data(), packet.size(), true) == 60'000);  // now known as bulk
   rig.Put(3, 90);
-  rig.Put(2, 80);
+  rig.Put(0, 80);
   rig.Put(3, 90);
   queues.Look();
   EXPECT(!queues.BulkIsNext());
   std::string order;
   while (queues.Read(packet.data(), packet.size(), true) > 0) order += packet[0];
-  EXPECT(order == "cdd" || order == "ddc");
+  EXPECT(order == "add" || order == "dda");
   EXPECT(queues.BulkIsNext());
   queues.Look();
   EXPECT(!queues.BulkIsNext());
   order.clear();
-  while (queues.Read(packet.data(), packet.size(), true) > 0) order += packet[0];
-  EXPECT(order == "bb" && !queues.BulkIsNext());
+  do {
+    queues.Look();
+    while (queues.Read(packet.data(), packet.size(), true) > 0) order += packet[0];
+  } while (queues.BulkIsNext());
+  EXPECT(order.size() == 3 && order.find_first_not_of("bc") == std::string::npos);
   // It was seen empty: one packet makes it no bulk again.
   rig.Put(1, 70);
   rig.Put(2, 70);

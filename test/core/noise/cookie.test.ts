@@ -1,7 +1,7 @@
 // mac1, mac2 and cookies: both sides, rotation, expiry, and that nothing but the right message passes.
 import { beforeEach, describe, expect, test } from "vitest";
 import { DropReason } from "../../../src/core/drop-reason.js";
-import { CookieChecker, CookieGenerator } from "../../../src/core/noise/cookie.js";
+import { CookieChecker, CookieGenerator, hasMac2 } from "../../../src/core/noise/cookie.js";
 import { Identity } from "../../../src/core/noise/identity.js";
 import { createPrimitives, type Primitives } from "../../../src/core/noise/primitives.js";
 import { concat, hex, isZero, pattern } from "./bytes.js";
@@ -87,6 +87,7 @@ describe.each(LENGTHS)("cookie and mac2 of %i bytes", (length) => {
   test("the next message carries a mac2 that the checker accepts from that source only", () => {
     const first = message(length, 0);
     expect(checker.checkMac2(first, 0, length, SOURCE, 0)).toBe(false);
+    expect(hasMac2(first, 0, length)).toBe(false);
     expect(generator.consumeReply(reply(first, 0), 5)).toBe(DropReason.None);
     const second = message(length, 6, 2);
     const cookie = reference.mac(fills[0], SOURCE);
@@ -95,6 +96,7 @@ describe.each(LENGTHS)("cookie and mac2 of %i bytes", (length) => {
     expect(checker.checkMac2(second, 0, length, SOURCE, 6)).toBe(true);
     expect(checker.checkMac2(second, 0, length, OTHER_PORT, 6)).toBe(false);
     const arena = concat(pattern(9, 1), second);
+    expect(hasMac2(arena, 9, length)).toBe(true);
     expect(checker.checkMac2(arena, 9, length, SOURCE, 6)).toBe(true);
     for (let i = 0; i < length; i++) {
       const corrupt = second.slice();
