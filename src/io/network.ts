@@ -108,9 +108,9 @@ export class Network implements Transmitter {
 
   /** Sends every run whose endpoint is set, each by its family's socket. */
   transmit(batch: PacketBatch): number {
-    batch.header[HeaderCell.OtherFamily] = 1;
+    batch.header[HeaderCell.OtherFamily] = 1; // unless a socket has looked, and found none
     const sent = this.#send(this.#socket4, FAMILY_IPV4, batch);
-    if (this.#socket4 !== undefined && batch.header[HeaderCell.OtherFamily] === 0) return sent;
+    if (batch.header[HeaderCell.OtherFamily] === 0) return sent;
     return sent + this.#send(this.#socket6, FAMILY_IPV6, batch);
   }
 

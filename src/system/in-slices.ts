@@ -43,7 +43,8 @@ export async function flatMapInSlices<T, U>(items: readonly T[], f: (item: T) =>
   const out: U[] = [];
   for (const item of items) {
     const mapped = f(item);
-    if (Array.isArray(mapped)) out.push(...(mapped as readonly U[]));
+    // not spread into push(): a peer may have more allowed-ips than a call has arguments
+    if (Array.isArray(mapped)) for (const one of mapped as readonly U[]) out.push(one);
     else out.push(mapped as U);
     if (slices.isOver) await slices.next();
   }

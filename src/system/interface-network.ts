@@ -5,7 +5,7 @@ import { applySteps, doAnyway } from "./apply-steps.js";
 import { flatMapInSlices } from "./in-slices.js";
 import { type Journal, readJournal, removeJournal, writeJournal } from "./journal.js";
 import { inForce } from "./kernel-view.js";
-import { bareNetwork, type NetworkState } from "./network-state.js";
+import { bareNetwork, type NetworkState, type Route } from "./network-state.js";
 import { describeAction, mayTakeAlong, networkSteps, routeKey, type Step } from "./network-steps.js";
 
 export interface AppliedNetwork {
@@ -115,22 +115,18 @@ export class InterfaceNetwork {
 
   /** As {@link networkSteps}; ten thousand routes that stay hold up nobody. */
   async #steps(from: NetworkState, to: NetworkState): Promise<Step[]> {
-    const had = new Set(await flatMapInSlices(from.routes, routeKey));
-    const has = new Set(await flatMapInSlices(to.routes, routeKey));
-    const going = await flatMapInSlices(from.routes, (route) => (has.has(routeKey(route)) ? [] : [route]));
-    const coming = await flatMapInSlices(to.routes, (route) => (had.has(routeKey(route)) ? [] : [route]));
+    const going = await without(from.routes, to.routes);
+    const coming = await without(to.routes, from.routes);
     return networkSteps(this.#name, { ...from, routes: going }, { ...to, routes: coming });
   }
 
   /** What of the last state and of `to` is in force: what an admin did by hand and then wrote into the file is there already. */
   async #now(to: NetworkState): Promise<NetworkState> {
     const last = this.#state ?? bareNetwork(to.mtu);
-    const held = new Set(await flatMapInSlices(last.routes, routeKey));
-    const routes = await flatMapInSlices(to.routes, (route) => (held.has(routeKey(route)) ? [] : [route]));
     const both = {
       ...last,
       addresses: [...new Set([...last.addresses, ...to.addresses])],
-      routes: [...last.routes, ...routes],
+      routes: [...last.routes, ...(await without(to.routes, last.routes))],
     };
     return inForce(this.#name, both);
   }
@@ -161,6 +157,12 @@ export class InterfaceNetwork {
       ];
     }
   }
+}
+
+/** @returns those of `routes` that are not among `others` */
+async function without(routes: readonly Route[], others: readonly Route[]): Promise<Route[]> {
+  const keys = new Set(await flatMapInSlices(others, routeKey));
+  return flatMapInSlices(routes, (route) => (keys.has(routeKey(route)) ? [] : [route]));
 }
 
 /** Rules, filter and name servers of a state whose interface is gone. */

@@ -1,7 +1,6 @@
 // What the kernel has now, read by `ip -json`: an interface's addresses and routes, the policy rules, the way to an address. It changes
 // nothing.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { flatMapInSlices, Slices } from "./in-slices.js";
 import { familyOf, MAIN_TABLE, type NetworkState, prefixKey, type Route } from "./network-state.js";
 import { runProgram } from "./program.js";
@@ -184,16 +183,18 @@ export async function hasInterface(name: string): Promise<boolean> {
 async function ipJson<T>(args: readonly string[]): Promise<T[]> {
   const { status, stdout } = await runProgram(["ip", "-N", "-json", ...args]);
   if (status !== 0 || stdout.trim() === "") return [];
-  const items: T[] = [];
-  for (let first = 0; first < stdout.length; ) {
-    const end = stdout.indexOf(NEXT_ROUTE, first + PARSE_CHARS);
-    if (end < 0) {
-      items.push(...(JSON.parse(first === 0 ? stdout : `[${stdout.slice(first)}`) as T[]));
-      break;
-    }
-    items.push(...(JSON.parse(`${first === 0 ? "" : "["}${stdout.slice(first, end + 1)}]`) as T[]));
+  return flatMapInSlices(pieces(stdout), (text) => JSON.parse(text) as T[]);
+}
+
+/** A JSON array in one or several, each of a length that can be parsed at a time. */
+function pieces(list: string): string[] {
+  const texts: string[] = [];
+  let first = 0; //  behind the comma
+  for (;;) {
+    const end = list.indexOf(NEXT_ROUTE, first + PARSE_CHARS);
+    const text = end < 0 ? list.slice(first) : `${list.slice(first, end + 1)}]`;
+    texts.push(first === 0 ? text : `[${text}`);
+    if (end < 0) return texts;
     first = end + 2;
-    await nextTurn();
   }
-  return items;
 }

@@ -33,6 +33,11 @@ test("flatMapInSlices gives what flatMap gives, and lets others in between", asy
   expect(turns).toBeGreaterThan(5);
 });
 
+test("one item may become more than a call has arguments", async () => {
+  const many = Array.from({ length: 500_000 }, (_, i) => i);
+  expect((await flatMapInSlices([many], (item) => item)).length).toBe(many.length);
+});
+
 test("what the function throws is thrown", async () => {
   const fails = flatMapInSlices([1], () => {
     throw new RangeError("no");

@@ -1,7 +1,8 @@
 // HOT PATH: which handshake messages without a cookie are looked at while a flood of them comes beside much traffic. All macs and a
 // cookie reply together cost as much as a dozen packets, and they are made on the thread that carries those. A source needs one
 // reply: the first message of each is let through, one a second after that, and a few thousand a second of all the others, so that
-// nobody can shut out a source by sending in its name. Memory of a fixed size, and with it what many sources get together: 16 a ms. Source: [W] 5.3; what it leaves open.
+// nobody can shut out a source by sending in its name. Memory of a fixed size, and with it what many sources get together: 16 a ms.
+// Source: [W] 5.3, which lets a loaded responder choose.
 
 import { RateLimiter } from "./rate-limiter.js";
 

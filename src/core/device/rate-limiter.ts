@@ -28,11 +28,11 @@ export class RateLimiter {
   readonly #tokenMs: number;
   readonly #burstMs: number;
   readonly #byPort: boolean;
-  /** Address words of a bucket's source: IPv4 in the first, or the /64 of IPv6 in both. */
+  /** A bucket's source: an IPv4 address in the first word, or the /64 of IPv6 in both; a port is in the second. */
   readonly #high: Int32Array;
   readonly #low: Int32Array;
-  /** 1: IPv4, 2: IPv6 (words in use), 0: never used. */
-  readonly #words: Uint8Array;
+  /** 1: IPv4, 2: IPv6, 0: never used. */
+  readonly #kind: Uint8Array;
   readonly #fullAtMs: Float64Array;
 
   /**
@@ -52,7 +52,7 @@ export class RateLimiter {
     this.#setMask = sets - 1;
     this.#high = new Int32Array(sets * WAYS);
     this.#low = new Int32Array(sets * WAYS);
-    this.#words = new Uint8Array(sets * WAYS);
+    this.#kind = new Uint8Array(sets * WAYS);
     this.#fullAtMs = new Float64Array(sets * WAYS).fill(Number.NEGATIVE_INFINITY);
   }
 
@@ -67,6 +67,7 @@ export class RateLimiter {
     const port = this.#byPort
       ? (record[offset + EndpointField.Port] << 8) | record[offset + EndpointField.Port + 1]
       : 0;
+    const kind = isIpv4 ? 1 : 2;
     const words = isIpv4 && !this.#byPort ? 1 : 2;
     const high = wordAt(record, at);
     const low = isIpv4 ? port : wordAt(record, at + 4) ^ port;
@@ -74,7 +75,7 @@ export class RateLimiter {
     let free = -1;
     for (let bucket = first; bucket < first + WAYS; bucket++) {
       const fullAtMs = this.#fullAtMs[bucket];
-      if (this.#high[bucket] === high && this.#low[bucket] === low && this.#words[bucket] === words) {
+      if (this.#high[bucket] === high && this.#low[bucket] === low && this.#kind[bucket] === kind) {
         const fromMs = fullAtMs > nowMs ? fullAtMs : nowMs;
         if (fromMs + this.#tokenMs > nowMs + this.#burstMs) return false;
         this.#fullAtMs[bucket] = fromMs + this.#tokenMs;
@@ -85,7 +86,7 @@ export class RateLimiter {
     if (free < 0) return false;
     this.#high[free] = high;
     this.#low[free] = low;
-    this.#words[free] = words;
+    this.#kind[free] = kind;
     this.#fullAtMs[free] = nowMs + this.#tokenMs;
     return true;
   }

@@ -40,23 +40,19 @@ export class WorkBudget {
   /** A turn ends. */
   refill(nowMs: number): void {
     const cells = this.#cells;
-    const gained = this.#isLight(nowMs) ? UNITS_MAX : (nowMs - cells[REFILLED_MS]) * UNITS_PER_MS;
+    const gained = this.isHeavy(nowMs) ? (nowMs - cells[REFILLED_MS]) * UNITS_PER_MS : UNITS_MAX;
     cells[LEFT] = Math.min(UNITS_MAX, cells[LEFT] + gained);
     cells[REFILLED_MS] = nowMs;
   }
 
   /** @returns when what waits may go on. @param nowMs  of the last turn */
   nextMs(nowMs: number): number {
-    return this.#cells[LEFT] >= 1 || this.#isLight(nowMs) ? nowMs : nowMs + 1;
+    return this.#cells[LEFT] >= 1 || !this.isHeavy(nowMs) ? nowMs : nowMs + 1;
   }
 
   /** Whether there is so much traffic that other work has to be measured out. */
   isHeavy(nowMs: number): boolean {
-    return !this.#isLight(nowMs);
-  }
-
-  #isLight(nowMs: number): boolean {
-    return this.#excess(nowMs) <= HEAVY_PACKETS;
+    return this.#excess(nowMs) > HEAVY_PACKETS;
   }
 
   #excess(nowMs: number): number {
