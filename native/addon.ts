@@ -58,6 +58,7 @@ export interface Addon {
     offloads: number,
     stats: Float64Array,
     fd: number,
+    splitSmall: number,
   ): number;
   udpClose(socket: number): void;
   udpInfo(socket: number, into: Int32Array): number;
@@ -65,6 +66,7 @@ export interface Addon {
   udpAttachEndpoints(socket: number, table: Uint8Array): number;
   udpRefreshOverflow(socket: number): number;
   udpReceiveBatch(socket: number, batch: number): number;
+  udpReceiveSmallBatch(socket: number, batch: number): number;
   udpSendBatch(socket: number, batch: number): number;
 
   pollerOpen(onReady: (mask: number) => void, clock: Float64Array, timer: Float64Array): number;

@@ -28,6 +28,7 @@ export {
   DATAGRAMS_PER_MESSAGE,
   openUdp,
   RECEIVE_STRETCH_BYTES,
+  SMALL_DATAGRAM_BYTES,
   UDP_STAT_COUNT,
   type UdpOptions,
   UdpSocket,

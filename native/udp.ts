@@ -25,13 +25,17 @@ export const UdpStat = {
   SendWouldBlock: 16, // datagrams left unsent because the socket's buffer was full
   SendNoBuffers: 17, // datagrams refused with ENOBUFS: an interface queue was full
   SendFailures: 18, // datagrams refused for any other reason
+  SmallDatagrams: 19, // received ones that came by the socket for small datagrams
 } as const;
-export const UDP_STAT_COUNT = 19;
+export const UDP_STAT_COUNT = 20;
 
 /** Arena bytes of one kernel message of a receive; a batch for receiving holds a multiple of it. */
 export const RECEIVE_STRETCH_BYTES = 65_536 + 192;
 /** Slots that a receive keeps free for each kernel message: as many datagrams as UDP_GRO merges. */
 export const DATAGRAMS_PER_MESSAGE = 64;
+
+/** UDP payload of transport data that {@link UdpOptions.splitSmall} takes for small. */
+export const SMALL_DATAGRAM_BYTES = 160;
 
 export interface UdpOptions {
   /** 6 never carries IPv4: open one socket for each. */
@@ -47,6 +51,11 @@ export interface UdpOptions {
   readonly sendBufferBytes?: number;
   /** UDP_SEGMENT and UDP_GRO where the kernel has them. Default true. */
   readonly offloads?: boolean;
+  /**
+   * A second socket on the port, to which the kernel gives transport data of up to {@link SMALL_DATAGRAM_BYTES}, so that it
+   * need not stand in line behind bulk. Where the kernel refuses there is none, and all comes by the first. Default false.
+   */
+  readonly splitSmall?: boolean;
   /** A bound socket of this family to take over; port and address are as it was bound. It stays open on an error. */
   readonly fd?: number;
 }
@@ -87,6 +96,8 @@ export function openUdp(options: UdpOptions): UdpSocket {
 /** A bound UDP socket. It owns its descriptor. */
 export class UdpSocket {
   readonly fd: number;
+  /** The socket for small datagrams: watch it too. -1: there is none. */
+  readonly smallFd: number;
   readonly family: 4 | 6;
   readonly port: number;
   readonly offloads: { readonly segment: boolean; readonly gro: boolean };
@@ -112,10 +123,11 @@ export class UdpSocket {
         Number(offloads),
         lend(this.stats),
         options.fd ?? -1,
+        Number(options.splitSmall ?? false),
       ),
       subject,
     );
-    const info = new Int32Array(6);
+    const info = new Int32Array(7);
     check(addon.udpInfo(this.#handle, info), subject);
     this.family = family;
     this.fd = info[0] as number;
@@ -123,6 +135,7 @@ export class UdpSocket {
     this.offloads = { segment: info[2] === 1, gro: info[3] === 1 };
     this.receiveBufferBytes = info[4] as number;
     this.sendBufferBytes = info[5] as number;
+    this.smallFd = info[6] as number;
   }
 
   /** @param mark  SO_MARK of everything sent from now on; 0: none */
@@ -147,6 +160,11 @@ export class UdpSocket {
     return addon.udpReceiveBatch(this.#handle, attachBatch(batch));
   }
 
+  /** The same from the socket for small datagrams. @returns -EAGAIN also without one */
+  receiveSmallBatch(batch: PacketBatch): number {
+    return addon.udpReceiveSmallBatch(this.#handle, attachBatch(batch));
+  }
+
   /**
    * Sends, in order, the packets of status 0 in Raw runs and in Data runs with a key, where the run's endpoint is of
    * this socket's family. A refused one gets packetStatus -errno; when the socket is full, all the rest get -EAGAIN.
@@ -162,7 +180,7 @@ export class UdpSocket {
     return addon.udpRefreshOverflow(this.#handle);
   }
 
-  /** Closes the descriptor. Idempotent. Later hot calls return -EBADF. */
+  /** Closes the descriptors. Idempotent. Later hot calls return -EBADF. */
   close(): void {
     addon.udpClose(this.#handle);
     this.#handle = -1;

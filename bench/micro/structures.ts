@@ -19,7 +19,7 @@ export const replayGroup: Group = {
       const run = (): number => {
         let accepted = 0;
         const ns = timeNs(() => {
-          for (let i = 0; i < OPERATIONS; i++) if (window.accept(base + counterOf(i)) === DropReason.None) accepted++;
+          for (let i = 0; i < OPERATIONS; i++) if (window.accept(base + counterOf(i), false) === DropReason.None) accepted++;
         });
         must(accepted === OPERATIONS, `${name}: ${accepted} accepted`);
         base += OPERATIONS * 2 + REORDERED;
@@ -38,11 +38,11 @@ export const replayGroup: Group = {
 
 function replayed(): Case {
   const window = new ReplayWindow();
-  for (let i = 0; i < OPERATIONS; i++) window.accept(i);
+  for (let i = 0; i < OPERATIONS; i++) window.accept(i, false);
   const run = (): number =>
     timeNs(() => {
       let refused = 0;
-      for (let i = 0; i < OPERATIONS; i++) if (window.accept(i) !== DropReason.None) refused++;
+      for (let i = 0; i < OPERATIONS; i++) if (window.accept(i, false) !== DropReason.None) refused++;
       must(refused === OPERATIONS, "a replay was accepted");
     });
   return { name: "replayed", operations: OPERATIONS, run };

@@ -5,6 +5,7 @@
 #include "system.h"
 #include "tun.h"
 #include "udp.h"
+#include "udp_steering.h"
 
 namespace tuntap {
 namespace {
@@ -40,7 +41,8 @@ constexpr NamedConstant kConstants[] = {
     CONSTANT(kUdpSendMessages),    CONSTANT(kUdpSendDatagrams),   CONSTANT(kUdpSendBytes),
     CONSTANT(kUdpSegmentedMessages), CONSTANT(kUdpGsoRefused),    CONSTANT(kUdpGsoRetried),
     CONSTANT(kUdpSourceCleared),   CONSTANT(kUdpSendWouldBlock),  CONSTANT(kUdpSendNoBuffers),
-    CONSTANT(kUdpSendFailures),    CONSTANT(kUdpStatCount),       CONSTANT(kReceiveStretchBytes),
+    CONSTANT(kUdpSendFailures),    CONSTANT(kUdpSmallDatagrams), CONSTANT(kSmallDatagramBytes),
+    CONSTANT(kUdpStatCount),       CONSTANT(kReceiveStretchBytes),
     CONSTANT(kDatagramsPerMessage), CONSTANT(kLinkIfindex),       CONSTANT(kLinkMtu),
     CONSTANT(kLinkUp),             CONSTANT(kLinkCells),          CONSTANT(kClockBoot),
     CONSTANT(kClockReal),          CONSTANT(kClockMonotonic),     CONSTANT(kClockCells),

@@ -19,9 +19,9 @@ UdpSocket* ToSocket(napi_env env, napi_value handle) { return GetAddon(env)->soc
 
 napi_value ClosedHandle(napi_env env) { return FromOutcome(env, FailedWith(EBADF, "closed UDP socket")); }
 
-// udpOpen(family: 4|6, port, address, mark, receiveBuffer, sendBuffer, offloads, stats, fd): handle or -errno
+// udpOpen(family: 4|6, port, address, mark, receiveBuffer, sendBuffer, offloads, stats, fd, splitSmall): handle or -errno
 napi_value UdpOpen(napi_env env, napi_callback_info info) {
-  napi_value args[9];
+  napi_value args[10];
   Arguments(env, info, args);
   double* stats = ToDoubles(env, args[7], kUdpStatCount);
   if (stats == nullptr) return FromOutcome(env, FailedWith(EINVAL, "openUdp"));
@@ -37,6 +37,7 @@ napi_value UdpOpen(napi_env env, napi_callback_info info) {
   options.sendBufferBytes = ToInt(env, args[5]);
   options.offloads = ToInt(env, args[6]) != 0;
   options.fd = ToInt(env, args[8], -1);
+  options.splitSmall = ToInt(env, args[9]) != 0;
   std::unique_ptr<UdpSocket> socket;
   const Outcome outcome = UdpSocket::Open(options, stats, socket);
   if (outcome.failed()) return FromOutcome(env, outcome);
@@ -50,12 +51,12 @@ napi_value UdpClose(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// udpInfo(handle, into: Int32Array(6)): 0 or -errno; fd, port, segment, gro, receive buffer, send buffer
+// udpInfo(handle, into: Int32Array(7)): 0 or -errno; fd, port, segment, gro, receive buffer, send buffer, descriptor for small ones
 napi_value UdpInfo(napi_env env, napi_callback_info info) {
   napi_value args[2];
   Arguments(env, info, args);
   const UdpSocket* socket = ToSocket(env, args[0]);
-  int32_t* cells = ToInts(env, args[1], 6);
+  int32_t* cells = ToInts(env, args[1], 7);
   if (socket == nullptr || cells == nullptr) return ClosedHandle(env);
   cells[0] = socket->fd();
   cells[1] = socket->port();
@@ -63,6 +64,7 @@ napi_value UdpInfo(napi_env env, napi_callback_info info) {
   cells[3] = socket->gro() ? 1 : 0;
   cells[4] = socket->receiveBufferBytes();
   cells[5] = socket->sendBufferBytes();
+  cells[6] = socket->smallFd();
   return FromInt(env, 0);
 }
 
@@ -96,13 +98,21 @@ napi_value UdpRefreshOverflow(napi_env env, napi_callback_info info) {
   return FromInt(env, socket == nullptr ? -EBADF : socket->RefreshOverflow());
 }
 
-// The hot two: (handle, batch): count or -errno
+// The hot three: (handle, batch): count or -errno
 napi_value UdpReceiveBatch(napi_env env, napi_callback_info info) {
   napi_value args[2];
   Arguments(env, info, args);
   UdpSocket* socket = ToSocket(env, args[0]);
   Batch* batch = ToBatch(env, args[1]);
   return FromInt(env, socket == nullptr || batch == nullptr ? -EBADF : socket->ReceiveBatch(*batch));
+}
+
+napi_value UdpReceiveSmallBatch(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  Arguments(env, info, args);
+  UdpSocket* socket = ToSocket(env, args[0]);
+  Batch* batch = ToBatch(env, args[1]);
+  return FromInt(env, socket == nullptr || batch == nullptr ? -EBADF : socket->ReceiveSmallBatch(*batch));
 }
 
 napi_value UdpSendBatch(napi_env env, napi_callback_info info) {
@@ -124,6 +134,7 @@ void RegisterUdp(napi_env env, napi_value exports) {
   SetFunction(env, exports, "udpAttachEndpoints", UdpAttachEndpoints);
   SetFunction(env, exports, "udpRefreshOverflow", UdpRefreshOverflow);
   SetFunction(env, exports, "udpReceiveBatch", UdpReceiveBatch);
+  SetFunction(env, exports, "udpReceiveSmallBatch", UdpReceiveSmallBatch);
   SetFunction(env, exports, "udpSendBatch", UdpSendBatch);
 }
 

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "udp_scratch.h"
-
+#include "udp_steering.h"
 
 namespace tuntap {
 namespace {
@@ -27,6 +27,10 @@ void ForceBuffer(int fd, int forced, int plain, int bytes) {
   if (SetInt(fd, SOL_SOCKET, forced, bytes / 2) != 0) SetInt(fd, SOL_SOCKET, plain, bytes / 2);
 }
 
+Outcome Mark(int fd, uint32_t mark) {
+  return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0 ? Succeeded() : Failed("setsockopt(SO_MARK)");
+}
+
 // Whether an inherited descriptor is a UDP socket of the family; makes it non-blocking and keeps it from children.
 Outcome Inspect(int fd, int family) {
   int protocol = 0;
@@ -43,7 +47,7 @@ Outcome Inspect(int fd, int family) {
 }  // namespace
 
 UdpSocket::UdpSocket(UniqueFd fd, int family, double* stats)
-    : fd_(std::move(fd)), family_(family), stats_(stats), receive_(new Receive()), send_(new Send()) {}
+    : main_{std::move(fd)}, family_(family), stats_(stats), receive_(new Receive()), send_(new Send()) {}
 
 UdpSocket::~UdpSocket() = default;
 
@@ -56,7 +60,7 @@ Outcome UdpSocket::Open(const UdpOptions& options, double* stats, std::unique_pt
   UniqueFd fd(inherited ? options.fd : socket(options.family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return Failed(options.family == AF_INET ? "socket(AF_INET)" : "socket(AF_INET6)");
   out.reset(new UdpSocket(std::move(fd), options.family, stats));
-  Outcome outcome = out->Configure(options);
+  Outcome outcome = out->Configure(out->fd(), options);
   if (!outcome.failed()) outcome = inherited ? out->ReadPort() : out->Bind(options);
   if (!outcome.failed() && inherited) {
     // What the socket dropped for its last owner is not this one's loss.
@@ -64,14 +68,15 @@ Outcome UdpSocket::Open(const UdpOptions& options, double* stats, std::unique_pt
     stats[kUdpRxOverflow] = 0;
   }
   if (outcome.failed()) {
-    if (inherited) out->fd_.release();
+    if (inherited) out->main_.fd.release();
     out.reset();
+    return outcome;
   }
+  if (options.splitSmall) out->OpenSmall(options);
   return outcome;
 }
 
-Outcome UdpSocket::Configure(const UdpOptions& options) {
-  const int fd = fd_.get();
+Outcome UdpSocket::Configure(int fd, const UdpOptions& options) {
   if (family_ == AF_INET) {
     if (SetInt(fd, IPPROTO_IP, IP_PKTINFO, 1) != 0) return Failed("setsockopt(IP_PKTINFO)");
     if (SetInt(fd, IPPROTO_IP, IP_RECVTOS, 1) != 0) return Failed("setsockopt(IP_RECVTOS)");
@@ -94,7 +99,7 @@ Outcome UdpSocket::Configure(const UdpOptions& options) {
     gro_ = SetInt(fd, IPPROTO_UDP, UDP_GRO, 1) == 0 && GetInt(fd, IPPROTO_UDP, UDP_GRO) == 1;
   }
   // An inherited socket may have a mark of its own.
-  return uint32_t(GetInt(fd, SOL_SOCKET, SO_MARK)) == options.mark ? Succeeded() : SetMark(options.mark);
+  return uint32_t(GetInt(fd, SOL_SOCKET, SO_MARK)) == options.mark ? Succeeded() : Mark(fd, options.mark);
 }
 
 Outcome UdpSocket::Bind(const UdpOptions& options) {
@@ -112,27 +117,31 @@ Outcome UdpSocket::Bind(const UdpOptions& options) {
     address.sin6_port = htons(uint16_t(options.port));
     memcpy(&address.sin6_addr, options.address, sizeof address.sin6_addr);
   }
-  if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) return Failed("bind");
+  if (bind(fd(), reinterpret_cast<sockaddr*>(&address), size) != 0) return Failed("bind");
   return ReadPort();
 }
 
 Outcome UdpSocket::ReadPort() {
   sockaddr_in6 address = {};
   socklen_t size = sizeof address;
-  if (getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return Failed("getsockname");
+  if (getsockname(fd(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return Failed("getsockname");
   // The port stands at the same place in both address families.
   port_ = ntohs(address.sin6_port);
   return Succeeded();
 }
 
-int UdpSocket::receiveBufferBytes() const { return GetInt(fd_.get(), SOL_SOCKET, SO_RCVBUF); }
-
-int UdpSocket::sendBufferBytes() const { return GetInt(fd_.get(), SOL_SOCKET, SO_SNDBUF); }
-
-Outcome UdpSocket::SetMark(uint32_t mark) {
-  return setsockopt(fd_.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0 ? Succeeded()
-                                                                              : Failed("setsockopt(SO_MARK)");
+// Without one, all datagrams come by the first socket: nothing is lost but the order of service.
+void UdpSocket::OpenSmall(const UdpOptions& options) {
+  UniqueFd fd(socket(family_, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid() || Configure(fd.get(), options).failed()) return;
+  if (!SteerSmall(main_.fd.get(), fd.get()).failed()) small_.fd = std::move(fd);
 }
+
+int UdpSocket::receiveBufferBytes() const { return GetInt(fd(), SOL_SOCKET, SO_RCVBUF); }
+
+int UdpSocket::sendBufferBytes() const { return GetInt(fd(), SOL_SOCKET, SO_SNDBUF); }
+
+Outcome UdpSocket::SetMark(uint32_t mark) { return Mark(fd(), mark); }
 
 void UdpSocket::SetEndpoints(EndpointRecord* table, int rows) {
   endpoints_ = table;
@@ -140,10 +149,15 @@ void UdpSocket::SetEndpoints(EndpointRecord* table, int rows) {
 }
 
 int UdpSocket::RefreshOverflow() {
+  const int result = RefreshOverflow(main_);
+  return result == 0 && small_.fd.valid() ? RefreshOverflow(small_) : result;
+}
+
+int UdpSocket::RefreshOverflow(Inlet& inlet) {
   uint32_t memory[SK_MEMINFO_VARS] = {};
   socklen_t size = sizeof memory;
-  if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, memory, &size) != 0) return -errno;
-  NoteOverflow(memory[SK_MEMINFO_DROPS]);
+  if (getsockopt(inlet.fd.get(), SOL_SOCKET, SO_MEMINFO, memory, &size) != 0) return -errno;
+  NoteOverflow(inlet, memory[SK_MEMINFO_DROPS]);
   return 0;
 }
 

@@ -37,6 +37,7 @@ enum UdpStat : int {
   kUdpSendWouldBlock,        // datagrams left unsent because the socket's buffer was full
   kUdpSendNoBuffers,         // datagrams refused with ENOBUFS: an interface queue was full
   kUdpSendFailures,          // datagrams refused for any other reason
+  kUdpSmallDatagrams,        // received ones that came by the socket for small datagrams
   kUdpStatCount,
 };
 
@@ -48,6 +49,7 @@ struct UdpOptions {
   int receiveBufferBytes;  // 0: the system's default
   int sendBufferBytes;
   bool offloads;
+  bool splitSmall;  // a second socket on the port for small datagrams, see udp_steering.h
   int fd = -1;  // a bound socket to take over; port and address are then as it was bound
 };
 
@@ -71,7 +73,9 @@ class UdpSocket {
   static Outcome Open(const UdpOptions& options, double* stats, std::unique_ptr<UdpSocket>& out);
   ~UdpSocket();
 
-  int fd() const { return fd_.get(); }
+  int fd() const { return main_.fd.get(); }
+  /// Descriptor of the socket for small datagrams; -1: there is none, and all come by the first.
+  int smallFd() const { return small_.fd.get(); }
   int port() const { return port_; }
   bool segment() const { return segment_; }
   bool gro() const { return gro_; }
@@ -87,7 +91,9 @@ class UdpSocket {
 
   /// Appends datagrams to the batch, without blocking, as many as one recvmmsg gives. One endpoint record a sender.
   /// @return datagrams appended, > 0; -EAGAIN: none; -ENOBUFS: the batch has no room. Allocates nothing.
-  int ReceiveBatch(Batch& batch);
+  int ReceiveBatch(Batch& batch) { return ReceiveFrom(main_, batch); }
+  /// The same from the socket for small datagrams. -EAGAIN without one.
+  int ReceiveSmallBatch(Batch& batch);
 
   /// Sends, in order, every sealed packet of status 0 whose endpoint has this socket's family. Data runs without a key
   /// hold plaintext and are never sent. A refused datagram gets packetStatus -errno; on -EAGAIN the rest gets it too.
@@ -98,15 +104,26 @@ class UdpSocket {
   struct Receive;
   struct Send;
 
+  // What datagrams come in by.
+  struct Inlet {
+    UniqueFd fd;
+    uint32_t lastDropCount = 0;
+    double bytesPerMessage = 2048;  // moving averages
+    double datagramsPerMessage = 1;
+  };
+
   UdpSocket(UniqueFd fd, int family, double* stats);
-  Outcome Configure(const UdpOptions& options);
+  Outcome Configure(int fd, const UdpOptions& options);
   Outcome Bind(const UdpOptions& options);
   Outcome ReadPort();
+  void OpenSmall(const UdpOptions& options);
 
-  int MessagesToAskFor(const Batch& batch) const;
-  void NoteOverflow(uint32_t dropped);
-  int Place(Batch& batch, int message, int firstRun);
-  void FillRecord(EndpointRecord& record, int message, int* segmentBytes, int* tos);
+  int MessagesToAskFor(const Inlet& inlet, const Batch& batch) const;
+  int RefreshOverflow(Inlet& inlet);
+  void NoteOverflow(Inlet& inlet, uint32_t dropped);
+  int ReceiveFrom(Inlet& inlet, Batch& batch);
+  int Place(Inlet& inlet, Batch& batch, int message, int firstRun);
+  void FillRecord(Inlet& inlet, EndpointRecord& record, int message, int* segmentBytes, int* tos);
 
   bool Sends(const Batch& batch, int run) const;
   bool MaySegment(int row);
@@ -119,15 +136,13 @@ class UdpSocket {
   int SendSingly(Batch& batch, int message);
   void Refuse(Batch& batch, const OutgoingMessage& message, int from, int error);
 
-  UniqueFd fd_;
+  Inlet main_;
+  Inlet small_;
   int family_;
   int port_ = 0;
   bool segment_ = false;
   bool gro_ = false;
   double* stats_;
-  uint32_t lastDropCount_ = 0;
-  double bytesPerMessage_ = 2048;  // moving averages
-  double datagramsPerMessage_ = 1;
   EndpointRecord* endpoints_ = nullptr;
   int endpointRows_ = 0;
   std::unique_ptr<Receive> receive_;

@@ -44,7 +44,7 @@ void SetSender(EndpointRecord& record, const sockaddr_in6& name) {
 
 }  // namespace
 
-int UdpSocket::MessagesToAskFor(const Batch& batch) const {
+int UdpSocket::MessagesToAskFor(const Inlet& inlet, const Batch& batch) const {
   const int32_t* header = batch.header;
   const int slots = Free(batch.slots, header[kCellPacketCount]);
   const bool knowsUsed = header[kCellArenaUsed] >= 0 && header[kCellArenaUsed] <= batch.arenaBytes;
@@ -52,18 +52,18 @@ int UdpSocket::MessagesToAskFor(const Batch& batch) const {
   if (slots == 0 || Free(batch.runs, header[kCellRunCount]) == 0) return 0;
   const int fitting = std::min({kReceiveMessages, Free(batch.endpointRows, header[kCellEndpointCount]),
                                 arena / kReceiveStretchBytes, std::max(slots / kDatagramsPerMessage, 1)});
-  const double byBytes = kReceiveTargetBytes / bytesPerMessage_;
-  const double byDatagrams = kReceiveTargetDatagrams / datagramsPerMessage_;
+  const double byBytes = kReceiveTargetBytes / inlet.bytesPerMessage;
+  const double byDatagrams = kReceiveTargetDatagrams / inlet.datagramsPerMessage;
   return std::min(fitting, std::max(int(std::min(byBytes, byDatagrams)), kReceiveMessagesMin));
 }
 
-void UdpSocket::NoteOverflow(uint32_t dropped) {
-  stats_[kUdpRxOverflow] += double(dropped - lastDropCount_);  // modulo 2^32
-  lastDropCount_ = dropped;
+void UdpSocket::NoteOverflow(Inlet& inlet, uint32_t dropped) {
+  stats_[kUdpRxOverflow] += double(dropped - inlet.lastDropCount);  // modulo 2^32
+  inlet.lastDropCount = dropped;
 }
 
 // Who sent the message and what the kernel says about it.
-void UdpSocket::FillRecord(EndpointRecord& record, int message, int* segmentBytes, int* tos) {
+void UdpSocket::FillRecord(Inlet& inlet, EndpointRecord& record, int message, int* segmentBytes, int* tos) {
   msghdr& header = receive_->headers[message].msg_hdr;
   memset(&record, 0, sizeof record);
   SetSender(record, receive_->names[message]);
@@ -87,18 +87,18 @@ void UdpSocket::FillRecord(EndpointRecord& record, int message, int* segmentByte
     } else if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
       ReadControl(c, *segmentBytes);
     } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-      if (ReadControl(c, dropped)) NoteOverflow(dropped);
+      if (ReadControl(c, dropped)) NoteOverflow(inlet, dropped);
     }
   }
 }
 
 // Sorts message `message` into the batch. Returns datagrams placed.
-int UdpSocket::Place(Batch& batch, int message, int firstRun) {
+int UdpSocket::Place(Inlet& inlet, Batch& batch, int message, int firstRun) {
   const mmsghdr& received = receive_->headers[message];
   int32_t& rows = batch.header[kCellEndpointCount];
   int segmentBytes = 0;
   int tos = 0;
-  FillRecord(batch.endpoints[rows], message, &segmentBytes, &tos);
+  FillRecord(inlet, batch.endpoints[rows], message, &segmentBytes, &tos);
   if ((received.msg_hdr.msg_flags & MSG_TRUNC) != 0) {
     stats_[kUdpTruncated] += 1;
     return 0;
@@ -120,8 +120,15 @@ int UdpSocket::Place(Batch& batch, int message, int firstRun) {
   return placed;
 }
 
-int UdpSocket::ReceiveBatch(Batch& batch) {
-  const int wanted = MessagesToAskFor(batch);
+int UdpSocket::ReceiveSmallBatch(Batch& batch) {
+  if (!small_.fd.valid()) return -EAGAIN;
+  const int datagrams = ReceiveFrom(small_, batch);
+  if (datagrams > 0) stats_[kUdpSmallDatagrams] += datagrams;
+  return datagrams;
+}
+
+int UdpSocket::ReceiveFrom(Inlet& inlet, Batch& batch) {
+  const int wanted = MessagesToAskFor(inlet, batch);
   batch.header[kCellMore] = 1;
   if (wanted <= 0) return -ENOBUFS;
   Receive& r = *receive_;
@@ -133,7 +140,7 @@ int UdpSocket::ReceiveBatch(Batch& batch) {
   }
   int n;
   do {
-    n = recvmmsg(fd_.get(), r.headers, unsigned(wanted), MSG_DONTWAIT, nullptr);
+    n = recvmmsg(inlet.fd.get(), r.headers, unsigned(wanted), MSG_DONTWAIT, nullptr);
   } while (n < 0 && errno == EINTR);
   batch.header[kCellMore] = n == wanted ? 1 : 0;
   if (n < 0) return -errno;
@@ -141,14 +148,16 @@ int UdpSocket::ReceiveBatch(Batch& batch) {
   int datagrams = 0;
   double bytes = 0;
   for (int i = 0; i < n; ++i) {
-    datagrams += Place(batch, i, firstRun);
+    datagrams += Place(inlet, batch, i, firstRun);
     bytes += r.headers[i].msg_len;
   }
   batch.header[kCellArenaUsed] = int32_t(start - batch.arena) + n * kReceiveStretchBytes;
   stats_[kUdpReceiveCalls] += 1;
   stats_[kUdpReceiveMessages] += n;
-  if (n > 0) datagramsPerMessage_ += (std::max(double(datagrams) / n, 1.0) - datagramsPerMessage_) / 4;
-  if (n > 0) bytesPerMessage_ += (std::max(bytes / n, 1.0) - bytesPerMessage_) / 4;
+  if (n > 0) {
+    inlet.datagramsPerMessage += (std::max(double(datagrams) / n, 1.0) - inlet.datagramsPerMessage) / 4;
+    inlet.bytesPerMessage += (std::max(bytes / n, 1.0) - inlet.bytesPerMessage) / 4;
+  }
   return datagrams;
 }
 

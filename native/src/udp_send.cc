@@ -159,7 +159,7 @@ int UdpSocket::SendSingly(Batch& batch, int message) {
     header.msg_iovlen = 1;
     ssize_t n;
     do {
-      n = sendmsg(fd_.get(), &header, MSG_DONTWAIT);
+      n = sendmsg(fd(), &header, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     stats_[kUdpSendCalls] += 1;
     if (n >= 0) {
@@ -207,7 +207,7 @@ int UdpSocket::Flush(Batch& batch) {
   int sent = 0;
   int done = 0;
   while (done < s.messageCount && !s.blocked) {
-    const int n = sendmmsg(fd_.get(), s.headers + done, unsigned(s.messageCount - done), MSG_DONTWAIT);
+    const int n = sendmmsg(fd(), s.headers + done, unsigned(s.messageCount - done), MSG_DONTWAIT);
     stats_[kUdpSendCalls] += 1;
     for (int i = done; i < done + n; ++i) {
       const OutgoingMessage& m = s.messages[i];

@@ -16,7 +16,7 @@ import {
 import { ABSENCE_CELLS, AbsenceCell, TIMER_BIT } from "../poller.js";
 import { CLOCK_CELLS, ClockCell } from "../system.js";
 import { FRAME_BYTES_MAX, LINK_CELLS, LinkCell, TUN_STAT_COUNT, TunStat } from "../tun.js";
-import { DATAGRAMS_PER_MESSAGE, RECEIVE_STRETCH_BYTES, UDP_STAT_COUNT, UdpStat } from "../udp.js";
+import { DATAGRAMS_PER_MESSAGE, RECEIVE_STRETCH_BYTES, SMALL_DATAGRAM_BYTES, UDP_STAT_COUNT, UdpStat } from "../udp.js";
 
 /** { Reads: 0 } with prefix "kTun" → { kTunReads: 0 } */
 function named(prefix: string, table: Record<string, number>): Record<string, number> {
@@ -47,6 +47,7 @@ test("every number that TypeScript repeats is native code's, and none is missing
     kFrameBytesMax: FRAME_BYTES_MAX,
     kReceiveStretchBytes: RECEIVE_STRETCH_BYTES,
     kDatagramsPerMessage: DATAGRAMS_PER_MESSAGE,
+    kSmallDatagramBytes: SMALL_DATAGRAM_BYTES,
     family: EndpointField.Family,
     portNetworkOrder: EndpointField.Port,
     scopeId: EndpointField.ScopeId,

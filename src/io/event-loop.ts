@@ -37,6 +37,11 @@ export const INBOUND_RUNS = INBOUND_SIZE.runs;
 const TUN_BIT = 1;
 const SOCKET4_BIT = 2;
 const SOCKET6_BIT = 4;
+/** The same sockets' ways in for small datagrams, which are looked at first. */
+const SMALL4_BIT = 8;
+const SMALL6_BIT = 16;
+const SMALL_BITS = SMALL4_BIT | SMALL6_BIT;
+const ALL_BITS = TUN_BIT | SOCKET4_BIT | SOCKET6_BIT | SMALL_BITS;
 const EAGAIN = 11;
 /** No deadline of the device. */
 const FIRED_MS = -1;
@@ -64,6 +69,8 @@ export class EventLoop {
   #armedMs = Number.POSITIVE_INFINITY;
   #socket4: UdpSocket | undefined;
   #socket6: UdpSocket | undefined;
+  /** Bits of the sockets that are watched. */
+  #socketBits = 0;
 
   constructor(device: Device, tun: Tun, network: Network, listener: EventLoopListener, statistics: LoopStatistics) {
     this.#device = device;
@@ -95,16 +102,20 @@ export class EventLoop {
     this.unwatchSockets();
     this.#socket4 = this.#network.socket4;
     this.#socket6 = this.#network.socket6;
-    if (this.#socket4 !== undefined) this.#poller.add(this.#socket4.fd, SOCKET4_BIT);
-    if (this.#socket6 !== undefined) this.#poller.add(this.#socket6.fd, SOCKET6_BIT);
+    this.#watch(this.#socket4, SOCKET4_BIT, SMALL4_BIT);
+    this.#watch(this.#socket6, SOCKET6_BIT, SMALL6_BIT);
   }
 
   /** Forgets the sockets. */
   unwatchSockets(): void {
-    if (this.#socket4 !== undefined) this.#poller.remove(this.#socket4.fd);
-    if (this.#socket6 !== undefined) this.#poller.remove(this.#socket6.fd);
+    for (const socket of [this.#socket4, this.#socket6]) {
+      if (socket === undefined) continue;
+      this.#poller.remove(socket.fd);
+      if (socket.smallFd >= 0) this.#poller.remove(socket.smallFd);
+    }
     this.#socket4 = undefined;
     this.#socket6 = undefined;
+    this.#socketBits = 0;
   }
 
   /** Sets the timer to the device's next deadline; call after configuration changes. */
@@ -120,6 +131,15 @@ export class EventLoop {
     this.#poller.close();
   }
 
+  #watch(socket: UdpSocket | undefined, bit: number, smallBit: number): void {
+    if (socket === undefined) return;
+    this.#poller.add(socket.fd, bit);
+    this.#socketBits |= bit;
+    if (socket.smallFd < 0) return;
+    this.#poller.add(socket.smallFd, smallBit);
+    this.#socketBits |= smallBit;
+  }
+
   /** Small integers for the first 24 days: a number that V8 need not put on the heap. */
   #deviceMs(): number {
     return Math.floor(this.#poller.clock[BOOT_MS] - this.#epochMs);
@@ -131,13 +151,15 @@ export class EventLoop {
     const nowMs = this.#deviceMs();
     // What is due may be more than a turn does: then the same deadline is armed again.
     if ((mask & TIMER_BIT) !== 0) this.#armedMs = FIRED_MS;
-    let ready = mask & (TUN_BIT | SOCKET4_BIT | SOCKET6_BIT);
+    let ready = mask & ALL_BITS;
     for (let i = 0; i < BATCHES_PER_TURN && ready !== 0; i++) {
+      if ((ready & SMALL4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SMALL4_BIT);
+      if ((ready & SMALL6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SMALL6_BIT);
       if ((ready & SOCKET4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SOCKET4_BIT);
       if ((ready & SOCKET6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SOCKET6_BIT);
       if ((ready & TUN_BIT) === 0) continue;
       // While there is bulk to send, what came meanwhile is not left until the next turn.
-      if (this.#outboundBatch(nowMs)) ready |= SOCKET4_BIT | SOCKET6_BIT;
+      if (this.#outboundBatch(nowMs)) ready |= this.#socketBits;
       else ready &= ~TUN_BIT;
     }
     this.#device.finishTurn(nowMs);
@@ -151,7 +173,8 @@ export class EventLoop {
     if (socket === undefined) return ready & ~bit;
     const batch = this.#inbound;
     batch.clear();
-    if (socket.receiveBatch(batch) <= 0) return ready & ~bit;
+    const datagrams = (bit & SMALL_BITS) === 0 ? socket.receiveBatch(batch) : socket.receiveSmallBatch(batch);
+    if (datagrams <= 0) return ready & ~bit;
     if (batch.header[HeaderCell.More] === 0) ready &= ~bit;
     this.#statistics.took(batch.header[HeaderCell.PacketCount]);
     if (this.#device.receive(batch, nowMs) === 0) {

@@ -41,7 +41,7 @@ export class Network implements Transmitter {
     this.#closing = options.closing ?? (() => {});
   }
 
-  /** Descriptors of the open sockets. */
+  /** Descriptors of the open sockets, by which another process may take them over: not those for small datagrams. */
   // cold: once a process
   get fds(): number[] {
     return [this.#socket4, this.#socket6].flatMap((socket) => (socket === undefined ? [] : [socket.fd]));
@@ -168,6 +168,7 @@ export class Network implements Transmitter {
         receiveBufferBytes: BUFFER_BYTES,
         sendBufferBytes: BUFFER_BYTES,
         offloads: this.#offloads,
+        splitSmall: true,
       });
       socket.attachEndpoints(this.#endpoints);
       return socket;

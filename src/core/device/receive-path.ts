@@ -8,6 +8,7 @@ import { decapsulateEcn, innerLength } from "../transport/inner-packet.js";
 import type { Keypair } from "../transport/keypair.js";
 import { HeaderCell, NO_KEY, type PacketBatch, RunKind, SEAL_OVERHEAD_BYTES } from "../transport/packet-batch.js";
 import { PathCell } from "../transport/path-quality.js";
+import { SMALL_PACKET_BYTES } from "../transport/replay-window.js";
 import { type DeviceState, markRun, refuseInboundRun, STATUS_TAKEN } from "./device-state.js";
 import type { HandshakeExchange } from "./handshake-exchange.js";
 import { FlowCell } from "./ledger.js";
@@ -123,9 +124,9 @@ export class ReceivePath {
         this.#notOpened(batch, slot, peer);
         continue;
       }
-      let reason: DropReason = keypair.window.accept(batch.packetCounter[slot]);
+      const length = batch.packetLength[slot];
+      let reason: DropReason = keypair.window.accept(batch.packetCounter[slot], length <= SMALL_PACKET_BYTES);
       if (reason === DropReason.None) {
-        const length = batch.packetLength[slot];
         authenticated++;
         bytes += length + SEAL_OVERHEAD_BYTES;
         if (length === 0) {

@@ -11,7 +11,7 @@ export const PathCell = {
   Lost: 1,
   /** Counted as lost, and came after all: loss is Lost − CameLate. */
   CameLate: 2,
-  /** Came after a later counter, within the replay window. */
+  /** Came after a later counter of a packet of its size, small or not, within the replay window. */
   Reordered: 3,
   /** Sum over these of how many counters behind the greatest they came. */
   ReorderExtentSum: 4,
@@ -81,13 +81,17 @@ export class LossCounter {
     else this.#counts[PathCell.Skipped] += count;
   }
 
-  /** A new packet came `extent` counters behind the greatest. @param isSettled  it was counted as lost */
-  overtaken(extent: number, isSettled: boolean): void {
+  /** A packet that was counted as lost came after all. */
+  cameLate(): void {
+    this.#counts[PathCell.CameLate]++;
+  }
+
+  /** A new packet came `extent` counters behind the greatest of its size. */
+  overtaken(extent: number): void {
     const counts = this.#counts;
     counts[PathCell.Reordered]++;
     counts[PathCell.ReorderExtentSum] += extent;
     if (extent > counts[PathCell.ReorderExtentMax]) counts[PathCell.ReorderExtentMax] = extent;
-    if (isSettled) counts[PathCell.CameLate]++;
   }
 
   duplicated(): void {

@@ -2,6 +2,10 @@
 // clears words and shifts nothing. Source: RFC 6479; [W] 5.4.6. Counters are numbers, exact to 2^53: JavaScript's `&`
 // truncates a fraction and takes an integer modulo 2^32, so it is safe on them where `>>` would not divide.
 // The bits also tell what the path lost: before they are cleared, or when a second has passed, gaps are counted.
+//
+// There are two rings, one for small packets and one for the others, because small ones may overtake: the kernel lets them pass the
+// bulk that waits in the socket. A packet always falls to the same ring, as its size is authenticated with it, so each counter is
+// still taken once; and what overtook in this host is neither told as reordering of the path nor makes the bulk behind it too old.
 
 import { DropReason } from "../drop-reason.js";
 import { LossCounter, PATH_CELLS, SETTLE_MS } from "./path-quality.js";
@@ -14,9 +18,12 @@ export const REPLAY_WINDOW = (WORDS - 1) * 32;
 /** REJECT_AFTER_MESSAGES, as far as a number can count. [W] 6.1 allows 2^60; 180 s at any rate stays far below both. */
 export const COUNTER_LIMIT = Number.MAX_SAFE_INTEGER;
 
+/** Inner bytes, padding included, of a packet that may overtake: what the kernel's filter takes for small. */
+export const SMALL_PACKET_BYTES = 128;
+
 /** Cells of a window's numbers: typed cells, because a field above 2^31 may be boxed. */
 const Cell = {
-  /** The greatest counter accepted, -1: none. */
+  /** The greatest counter accepted of packets that are not small, -1: none. */
   Greatest: 0,
   /** Gaps below this counter are counted. */
   Settled: 1,
@@ -26,16 +33,20 @@ const Cell = {
   /** When the run in work came, and the one before it. */
   HeardMs: 4,
   HeardBeforeMs: 5,
+  /** The greatest counter accepted of small packets, -1: none. */
+  GreatestSmall: 6,
 } as const;
-const CELLS = 6;
+const CELLS = 7;
 
 export class ReplayWindow {
   readonly #words = new Int32Array(WORDS);
+  readonly #smallWords = new Int32Array(WORDS);
   readonly #cells = new Float64Array(CELLS);
   readonly #loss = new LossCounter(new Float64Array(PATH_CELLS));
 
   constructor() {
     this.#cells[Cell.Greatest] = -1;
+    this.#cells[Cell.GreatestSmall] = -1;
   }
 
   /**
@@ -45,6 +56,7 @@ export class ReplayWindow {
   reset(quality: Float64Array, nowMs: number): void {
     const cells = this.#cells;
     cells[Cell.Greatest] = -1;
+    cells[Cell.GreatestSmall] = -1;
     cells[Cell.Settled] = 0;
     cells[Cell.Mark] = 0;
     cells[Cell.MarkMs] = nowMs;
@@ -66,72 +78,66 @@ export class ReplayWindow {
     const cells = this.#cells;
     if (nowMs - cells[Cell.MarkMs] < SETTLE_MS) return;
     this.#settle(cells[Cell.Mark]);
-    cells[Cell.Mark] = cells[Cell.Greatest] + 1;
+    cells[Cell.Mark] = this.#greatest() + 1;
     cells[Cell.MarkMs] = nowMs;
   }
 
   /** The key goes: what has not come by now is lost. */
   finish(): void {
-    this.#settle(this.#cells[Cell.Greatest] + 1);
+    this.#settle(this.#greatest() + 1);
   }
 
   /**
    * Records `counter` if it is new. Call only after the AEAD tag verified.
    * @param counter  messages, a non-negative integer; 2^53 stands for anything greater
+   * @param isSmall  the packet has at most {@link SMALL_PACKET_BYTES}
    * @returns DropReason.None, CounterReplayed, CounterTooOld or CounterTooLarge; state changes only with None.
    */
-  accept(counter: number): DropReason {
+  accept(counter: number, isSmall: boolean): DropReason {
     if (counter >= COUNTER_LIMIT) return DropReason.CounterTooLarge;
-    const greatest = this.#cells[Cell.Greatest];
-    if (counter <= greatest) return this.#acceptLate(counter, greatest);
-    if (counter - greatest > 31 - (greatest & 31)) this.#enterWords(counter, greatest);
-    this.#cells[Cell.Greatest] = counter;
-    this.#words[(counter / 32) & WORD_MASK] |= 1 << (counter & 31);
+    const cell = isSmall ? Cell.GreatestSmall : Cell.Greatest;
+    const words = isSmall ? this.#smallWords : this.#words;
+    const greatest = this.#cells[cell];
+    if (counter <= greatest) return this.#acceptLate(words, counter, greatest);
+    if (counter - greatest > 31 - (greatest & 31)) this.#enterWords(words, counter, greatest);
+    this.#cells[cell] = counter;
+    words[(counter / 32) & WORD_MASK] |= 1 << (counter & 31);
+    if (counter < this.#cells[Cell.Settled]) this.#loss.cameLate();
     return DropReason.None;
   }
 
-  /**
-   * {@link accept} for the opened packets of one run: slots with a status other than 0 are passed by, and a refused
-   * slot's status becomes the reason.
-   * @param counters  packetCounter column  @param statuses  packetStatus column
-   * @returns packets accepted.
-   */
-  acceptRun(counters: Float64Array, statuses: Int32Array, first: number, count: number): number {
-    let accepted = 0;
-    for (let slot = first; slot < first + count; slot++) {
-      if (statuses[slot] !== 0) continue;
-      const reason = this.accept(counters[slot]);
-      if (reason === DropReason.None) accepted++;
-      else statuses[slot] = reason;
-    }
-    return accepted;
-  }
-
-  #acceptLate(counter: number, greatest: number): DropReason {
+  #acceptLate(words: Int32Array, counter: number, greatest: number): DropReason {
     if (greatest - counter >= REPLAY_WINDOW) return DropReason.CounterTooOld;
     const word = (counter / 32) & WORD_MASK;
     const bit = 1 << (counter & 31);
-    const seen = this.#words[word];
+    const seen = words[word];
     if ((seen & bit) !== 0) {
       this.#loss.duplicated();
       return DropReason.CounterReplayed;
     }
-    this.#words[word] = seen | bit;
-    this.#loss.overtaken(greatest - counter, counter < this.#cells[Cell.Settled]);
+    words[word] = seen | bit;
+    this.#loss.overtaken(greatest - counter);
+    if (counter < this.#cells[Cell.Settled]) this.#loss.cameLate();
     return DropReason.None;
   }
 
+  /** The greatest counter of any packet. */
+  #greatest(): number {
+    return Math.max(this.#cells[Cell.Greatest], this.#cells[Cell.GreatestSmall]);
+  }
+
   /** Clears the words entered on the way to `counter`, after what they held has been counted. */
-  #enterWords(counter: number, greatest: number): void {
+  #enterWords(words: Int32Array, counter: number, greatest: number): void {
     const from = Math.floor(greatest / 32);
     const to = Math.floor(counter / 32);
     const held = (to - WORD_MASK) * 32;
     if (held > this.#cells[Cell.Settled]) {
-      if (held > greatest) this.#leap(counter, greatest);
+      const greatestOfAll = this.#greatest();
+      if (held > greatestOfAll) this.#leap(counter, greatestOfAll);
       else this.#settle(held);
     }
     const entered = Math.min(to - from, WORDS);
-    for (let i = 1; i <= entered; i++) this.#words[(from + i) & WORD_MASK] = 0;
+    for (let i = 1; i <= entered; i++) words[(from + i) & WORD_MASK] = 0;
   }
 
   /** Nothing of the window is left once `counter` is in it. */
@@ -143,14 +149,19 @@ export class ReplayWindow {
     cells[Cell.Mark] = counter;
   }
 
-  /** Counts the gaps between what is settled and `end`, which the window must hold. */
+  /** Counts the gaps between what is settled and `end`, which both rings must hold as far as they reach. */
   #settle(end: number): void {
     const cells = this.#cells;
     const loss = this.#loss;
+    // Words beyond a ring's greatest counter are of its last time around.
+    const reach = (Math.floor(cells[Cell.Greatest] / 32) + 1) * 32;
+    const smallReach = (Math.floor(cells[Cell.GreatestSmall] / 32) + 1) * 32;
     let at = cells[Cell.Settled];
     while (at < end) {
       const bit = at & 31;
-      const bits = this.#words[(at / 32) & WORD_MASK] >> bit;
+      const word = (at / 32) & WORD_MASK;
+      const all = (at < reach ? this.#words[word] : 0) | (at < smallReach ? this.#smallWords[word] : 0);
+      const bits = all >> bit;
       // Bits alike in a row, of those that are left of the word and of the way.
       const came = (bits & 1) !== 0;
       const alike = Math.min(trailingZeros(came ? ~bits : bits), 32 - bit, end - at);

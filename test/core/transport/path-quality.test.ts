@@ -20,26 +20,32 @@ interface Path {
   readonly duplicates?: number;
   /** Each packet is late by up to so much. */
   readonly jitterMs?: number;
+  /** One packet in so many is small, and comes earlier than the others by so much. */
+  readonly smallOneIn?: number;
+  readonly overtakeMs?: number;
   readonly seed: number;
 }
 
 interface Arrival {
   readonly atMs: number;
   readonly counter: number;
+  readonly isSmall: boolean;
 }
 
 /** What becomes of packets 0, 1, 2… on the path, in the order of arrival. */
 function arrivalsOn(path: Path): Arrival[] {
   const random = seededRandom(path.seed);
-  const { loss = 0, lossAgain = loss, duplicates = 0, jitterMs = 0 } = path;
+  const { loss = 0, lossAgain = loss, duplicates = 0, jitterMs = 0, smallOneIn = Infinity, overtakeMs = 0 } = path;
   const arrivals: Arrival[] = [];
   let wasLost = false;
   for (let counter = 0; counter < path.packets; counter++) {
     wasLost = random() < (wasLost ? lossAgain : loss);
     if (wasLost) continue;
     const copies = random() < duplicates ? 2 : 1;
+    const isSmall = counter % smallOneIn === smallOneIn - 1;
     for (let i = 0; i < copies; i++) {
-      arrivals.push({ atMs: counter / path.packetsPerMs + random() * jitterMs, counter });
+      const lateMs = random() * jitterMs + (isSmall ? 0 : overtakeMs);
+      arrivals.push({ atMs: counter / path.packetsPerMs + lateMs, counter, isSmall });
     }
   }
   return arrivals.sort((a, b) => a.atMs - b.atMs);
@@ -49,6 +55,7 @@ function arrivalsOn(path: Path): Arrival[] {
 function truthOf(arrivals: readonly Arrival[]) {
   const came = new Set<number>();
   let greatest = -1;
+  const greatestOfSize = { small: -1, other: -1 };
   const truth = {
     received: 0,
     reordered: 0,
@@ -58,17 +65,20 @@ function truthOf(arrivals: readonly Arrival[]) {
     lost: 0,
     bursts: [] as number[],
   };
-  for (const { counter } of arrivals) {
+  for (const { counter, isSmall } of arrivals) {
     if (came.has(counter)) {
       truth.duplicates++;
       continue;
     }
     came.add(counter);
-    if (counter < greatest) {
+    const size = isSmall ? "small" : "other";
+    const extent = greatestOfSize[size] - counter;
+    if (extent > 0) {
       truth.reordered++;
-      truth.extentSum += greatest - counter;
-      truth.extentMax = Math.max(truth.extentMax, greatest - counter);
+      truth.extentSum += extent;
+      truth.extentMax = Math.max(truth.extentMax, extent);
     }
+    greatestOfSize[size] = Math.max(greatestOfSize[size], counter);
     greatest = Math.max(greatest, counter);
   }
   truth.received = came.size;
@@ -93,11 +103,11 @@ class Meter {
 
   take(arrivals: readonly Arrival[]): void {
     let lastMs = -1;
-    for (const { atMs, counter } of arrivals) {
+    for (const { atMs, counter, isSmall } of arrivals) {
       const nowMs = Math.floor(atMs);
       if (nowMs !== lastMs) this.window.heard(nowMs);
       lastMs = nowMs;
-      if (this.window.accept(counter) === 0) this.cells[PathCell.Received]!++;
+      if (this.window.accept(counter, isSmall) === 0) this.cells[PathCell.Received]!++;
     }
   }
 
@@ -128,6 +138,16 @@ const paths: Record<string, Omit<Path, "seed">> = {
   "reordering over 30 ms without loss": { packets: 50_000, packetsPerMs: 20, jitterMs: 30 },
   "duplicates without loss": { packets: 50_000, packetsPerMs: 20, duplicates: 0.05 },
   "loss, reordering and duplicates": { packets: 50_000, packetsPerMs: 20, loss: 0.03, jitterMs: 80, duplicates: 0.02 },
+  "small packets that overtake": { packets: 50_000, packetsPerMs: 20, smallOneIn: 20, overtakeMs: 30 },
+  "small packets that overtake, loss, reordering and duplicates": {
+    packets: 50_000,
+    packetsPerMs: 20,
+    loss: 0.03,
+    jitterMs: 80,
+    duplicates: 0.02,
+    smallOneIn: 3,
+    overtakeMs: 100,
+  },
   "a keepalive each ten seconds": { packets: 2_000, packetsPerMs: 1 / 10_000, loss: 0.1 },
 };
 
@@ -170,7 +190,7 @@ describe.each(Object.entries(paths))("%s", (_, path) => {
 
 describe("the sender's own gaps", () => {
   const steady = (atMs: number, first: number, count: number): Arrival[] =>
-    Array.from({ length: count }, (_, i) => ({ atMs: atMs + i / 10, counter: first + i }));
+    Array.from({ length: count }, (_, i) => ({ atMs: atMs + i / 10, counter: first + i, isSmall: false }));
 
   test("a leap that no line could have carried is not loss", () => {
     const meter = new Meter();
@@ -201,8 +221,8 @@ describe("the sender's own gaps", () => {
 
 test("a packet that comes after it was given up is taken back", () => {
   const meter = new Meter();
-  const late = { atMs: 5_000, counter: 50 };
-  const others = Array.from({ length: 6_000 }, (_, counter) => ({ atMs: counter, counter }));
+  const late = { atMs: 5_000, counter: 50, isSmall: false };
+  const others = Array.from({ length: 6_000 }, (_, counter) => ({ atMs: counter, counter, isSmall: false }));
   meter.take([...others.filter(({ counter }) => counter !== late.counter), late].sort((a, b) => a.atMs - b.atMs));
   meter.window.finish();
   expect(meter.cells[PathCell.Lost]).toBe(1);
@@ -212,11 +232,23 @@ test("a packet that comes after it was given up is taken back", () => {
 
 test("a new key begins anew and keeps what was counted", () => {
   const meter = new Meter();
-  meter.take([0, 1, 3].map((counter) => ({ atMs: 1, counter })));
+  meter.take([0, 1, 3].map((counter) => ({ atMs: 1, counter, isSmall: false })));
   meter.window.finish();
   meter.window.reset(meter.cells, 10);
-  meter.take([0, 2].map((counter) => ({ atMs: 11, counter })));
+  meter.take([0, 2].map((counter) => ({ atMs: 11, counter, isSmall: false })));
   meter.window.finish();
   expect(meter.cells[PathCell.Lost]).toBe(2);
   expect(meter.cells[PathCell.LossBursts]).toBe(2);
+});
+
+test("bulk that small packets overtook by more than the window is lost until it comes, and not reordered", () => {
+  const meter = new Meter();
+  const bulk = Array.from({ length: 40_000 }, (_, i) => ({ atMs: 100 + i / 1_000, counter: i, isSmall: false }));
+  meter.take([{ atMs: 90, counter: 40_000, isSmall: true }, ...bulk]);
+  meter.window.finish();
+  const { cells } = meter;
+  expect(cells[PathCell.Received]).toBe(40_001);
+  expect(cells[PathCell.Reordered]).toBe(0);
+  expect(cells[PathCell.CameLate]).toBe(40_000);
+  expect(cells[PathCell.Lost]! + cells[PathCell.Skipped]!).toBe(40_000);
 });

@@ -4,20 +4,29 @@ import { DropReason } from "../../../src/core/drop-reason.js";
 import { PATH_CELLS } from "../../../src/core/transport/path-quality.js";
 import { COUNTER_LIMIT, REPLAY_WINDOW, ReplayWindow } from "../../../src/core/transport/replay-window.js";
 
-/** The rule itself: every accepted counter remembered, old ones refused by distance. */
+/** The rule itself: every accepted counter remembered, old ones refused by their distance to the greatest of their size. */
 class NaiveWindow {
   readonly #seen = new Set<number>();
-  #greatest = -1;
+  readonly #greatest = { small: -1, other: -1 };
 
-  accept(counter: number): DropReason {
+  accept(counter: number, isSmall: boolean): DropReason {
+    const size = isSmall ? "small" : "other";
     if (counter >= COUNTER_LIMIT) return DropReason.CounterTooLarge;
-    if (counter <= this.#greatest - REPLAY_WINDOW) return DropReason.CounterTooOld;
+    if (counter <= this.#greatest[size] - REPLAY_WINDOW) return DropReason.CounterTooOld;
     if (this.#seen.has(counter)) return DropReason.CounterReplayed;
     this.#seen.add(counter);
-    this.#greatest = Math.max(this.#greatest, counter);
+    this.#greatest[size] = Math.max(this.#greatest[size], counter);
     return DropReason.None;
   }
 }
+
+/** Which packets are small; one that comes again is as long as it was. */
+const mixes: Record<string, (counter: number) => boolean> = {
+  "none small": () => false,
+  "all small": () => true,
+  "one in three small": (counter) => counter % 3 === 0,
+  "small ones in bursts": (counter) => Math.floor(counter / 100) % 2 === 0,
+};
 
 /** Counters that wander about a base: forward steps, jumps over the whole window, late and repeated ones. */
 const counters = (base: number): fc.Arbitrary<number[]> =>
@@ -40,38 +49,53 @@ const counters = (base: number): fc.Arbitrary<number[]> =>
     });
 
 describe("accept", () => {
-  test.each([0, 1000, 2 ** 31 - 100, 2 ** 32 - 100, 2 ** 36 - 100, 2 ** 53 - 40_000])(
-    "as the rule, near %d",
-    (base) => {
-      fc.assert(
-        fc.property(counters(base), (sequence) => {
-          const window = new ReplayWindow();
-          const naive = new NaiveWindow();
-          expect(sequence.map((counter) => window.accept(counter))).toEqual(
-            sequence.map((counter) => naive.accept(counter)),
-          );
-        }),
-        { numRuns: 60 },
-      );
-    },
-  );
+  describe.each(Object.entries(mixes))("%s", (_, isSmall) => {
+    test.each([0, 1000, 2 ** 31 - 100, 2 ** 32 - 100, 2 ** 36 - 100, 2 ** 53 - 40_000])(
+      "as the rule, near %d",
+      (base) => {
+        fc.assert(
+          fc.property(counters(base), (sequence) => {
+            const window = new ReplayWindow();
+            const naive = new NaiveWindow();
+            expect(sequence.map((counter) => window.accept(counter, isSmall(counter)))).toEqual(
+              sequence.map((counter) => naive.accept(counter, isSmall(counter))),
+            );
+          }),
+          { numRuns: 60 },
+        );
+      },
+    );
+  });
+
+  test("small packets far ahead make nothing too old but small ones, and the other way round", () => {
+    const window = new ReplayWindow();
+    expect(window.accept(10, false)).toBe(DropReason.None);
+    expect(window.accept(100_000, true)).toBe(DropReason.None);
+    expect(window.accept(11, false)).toBe(DropReason.None);
+    expect(window.accept(10, false)).toBe(DropReason.CounterReplayed);
+    expect(window.accept(12, true)).toBe(DropReason.CounterTooOld);
+    expect(window.accept(300_000, false)).toBe(DropReason.None);
+    expect(window.accept(100_001, true)).toBe(DropReason.None);
+    expect(window.accept(100_000, true)).toBe(DropReason.CounterReplayed);
+    expect(window.accept(99_999, true)).toBe(DropReason.None);
+  });
 
   test("a new window takes 0 and takes it once", () => {
     const window = new ReplayWindow();
-    expect(window.accept(0)).toBe(DropReason.None);
-    expect(window.accept(0)).toBe(DropReason.CounterReplayed);
+    expect(window.accept(0, false)).toBe(DropReason.None);
+    expect(window.accept(0, false)).toBe(DropReason.CounterReplayed);
   });
 
   test("the window covers exactly REPLAY_WINDOW counters, at least 8,192", () => {
     expect(REPLAY_WINDOW).toBeGreaterThanOrEqual(8192);
     for (const greatest of [20_000, 20_031, 2 ** 33 + 31, 2 ** 33 + 32]) {
       const window = new ReplayWindow();
-      expect(window.accept(greatest)).toBe(DropReason.None);
-      expect(window.accept(greatest - REPLAY_WINDOW)).toBe(DropReason.CounterTooOld);
+      expect(window.accept(greatest, false)).toBe(DropReason.None);
+      expect(window.accept(greatest - REPLAY_WINDOW, false)).toBe(DropReason.CounterTooOld);
       const ages = Array.from({ length: REPLAY_WINDOW - 1 }, (_, i) => REPLAY_WINDOW - 1 - i);
-      expect(ages.filter((age) => window.accept(greatest - age) !== DropReason.None)).toEqual([]);
-      expect(ages.filter((age) => window.accept(greatest - age) !== DropReason.CounterReplayed)).toEqual([]);
-      for (let ahead = 1; ahead < 100; ahead++) expect(window.accept(greatest + ahead)).toBe(DropReason.None);
+      expect(ages.filter((age) => window.accept(greatest - age, false) !== DropReason.None)).toEqual([]);
+      expect(ages.filter((age) => window.accept(greatest - age, false) !== DropReason.CounterReplayed)).toEqual([]);
+      for (let ahead = 1; ahead < 100; ahead++) expect(window.accept(greatest + ahead, false)).toBe(DropReason.None);
     }
   });
 
@@ -82,8 +106,8 @@ describe("accept", () => {
       let refused = 0;
       let repeated = 0;
       for (let counter = Math.max(base - 20_000, 0); counter < base + 20_000; counter++) {
-        if (window.accept(counter) !== DropReason.None) refused++;
-        if (window.accept(counter) !== DropReason.CounterReplayed) repeated++;
+        if (window.accept(counter, false) !== DropReason.None) refused++;
+        if (window.accept(counter, false) !== DropReason.CounterReplayed) repeated++;
       }
       expect({ refused, repeated }).toEqual({ refused: 0, repeated: 0 });
     },
@@ -91,44 +115,33 @@ describe("accept", () => {
 
   test("counters past the limit are refused and move nothing", () => {
     const window = new ReplayWindow();
-    expect(window.accept(5)).toBe(DropReason.None);
+    expect(window.accept(5, false)).toBe(DropReason.None);
     for (const counter of [COUNTER_LIMIT, 2 ** 53, 2 ** 60, 2 ** 64, Number.POSITIVE_INFINITY]) {
-      expect(window.accept(counter)).toBe(DropReason.CounterTooLarge);
+      expect(window.accept(counter, false)).toBe(DropReason.CounterTooLarge);
     }
-    expect(window.accept(4)).toBe(DropReason.None);
-    expect(window.accept(COUNTER_LIMIT - 1)).toBe(DropReason.None);
-    expect(window.accept(COUNTER_LIMIT - 1)).toBe(DropReason.CounterReplayed);
+    expect(window.accept(4, false)).toBe(DropReason.None);
+    expect(window.accept(COUNTER_LIMIT - 1, false)).toBe(DropReason.None);
+    expect(window.accept(COUNTER_LIMIT - 1, false)).toBe(DropReason.CounterReplayed);
   });
 
   test("a refused counter changes nothing", () => {
     const window = new ReplayWindow();
-    window.accept(100_000);
-    window.accept(100_000);
-    window.accept(1);
-    expect(window.accept(99_999)).toBe(DropReason.None);
+    window.accept(100_000, false);
+    window.accept(100_000, false);
+    window.accept(1, false);
+    expect(window.accept(99_999, false)).toBe(DropReason.None);
   });
 
   test("reset forgets everything", () => {
     const window = new ReplayWindow();
-    for (let counter = 0; counter < 40_000; counter++) window.accept(counter);
+    for (let counter = 0; counter < 40_000; counter++) window.accept(counter, false);
     window.reset(new Float64Array(PATH_CELLS), 0);
     for (const counter of [40_007, 40, 39_999, 40_008, 7]) {
-      expect(window.accept(counter)).toBe(counter > 30_000 ? DropReason.None : DropReason.CounterTooOld);
+      expect(window.accept(counter, false)).toBe(counter > 30_000 ? DropReason.None : DropReason.CounterTooOld);
     }
     window.reset(new Float64Array(PATH_CELLS), 0);
     let refused = 0;
-    for (let counter = 0; counter < 40_000; counter++) if (window.accept(counter) !== DropReason.None) refused++;
+    for (let counter = 0; counter < 40_000; counter++) if (window.accept(counter, false) !== DropReason.None) refused++;
     expect(refused).toBe(0);
   });
-});
-
-test("acceptRun marks refused slots, passes by those that have a status, and stays inside its run", () => {
-  const window = new ReplayWindow();
-  window.accept(12);
-  const columns = Float64Array.of(99, 10, 11, 12, 13, 10, 2 ** 53, 15, 98);
-  const statuses = Int32Array.of(0, 0, 0, 0, 0, 0, 0, -74, 0);
-  expect(window.acceptRun(columns, statuses, 1, 7)).toBe(3);
-  const { CounterReplayed, CounterTooLarge } = DropReason;
-  expect([...statuses]).toEqual([0, 0, 0, CounterReplayed, 0, CounterReplayed, CounterTooLarge, -74, 0]);
-  expect(window.accept(15)).toBe(DropReason.None);
 });

@@ -11,8 +11,10 @@ import { formatAddress } from "../world.js";
 import { sourceOf } from "./inner-packets.js";
 import { hold } from "./violation.js";
 
-/** Counters behind the greatest that are still taken; what docs/conformance.md says. */
+/** Counters behind the greatest of their size that are still taken; what docs/conformance.md says. */
 const REPLAY_WINDOW = 16_352;
+/** Padded bytes of a packet that may overtake others; docs/conformance.md again. */
+const SMALL_PACKET_BYTES = 128;
 const REJECT_AFTER_TIME_MS = 180_000;
 
 /** One key, wherever it is installed. */
@@ -47,7 +49,7 @@ interface Slot {
   isConfirmed: boolean;
   /** Counters taken, for a receiving key. */
   readonly taken: Set<number>;
-  greatest: number;
+  greatest: { small: number; other: number };
 }
 
 /** What a datagram that opened has to become: none of these, a refusal by its counter. */
@@ -96,7 +98,7 @@ export class WatchedDataPath extends ReferenceDataPath {
       isResponder,
       isConfirmed: false,
       taken: new Set(),
-      greatest: -1,
+      greatest: { small: -1, other: -1 },
     });
     this.#handedOver.push(key);
     super.setKey(slot, key);
@@ -163,7 +165,7 @@ export class WatchedDataPath extends ReferenceDataPath {
       this.heard(peer);
       const at = batch.packetOffset[slot];
       const source = sourceOf(batch.arena.subarray(at, at + batch.packetLength[slot]));
-      this.opened.push({ peer, from, source, verdict: take(key, batch.packetCounter[slot]) });
+      this.opened.push({ peer, from, source, verdict: take(key, batch.packetCounter[slot], batch.packetLength[slot]) });
     }
   }
 
@@ -180,12 +182,13 @@ export class WatchedDataPath extends ReferenceDataPath {
 }
 
 /** A replay window without a window: a set. */
-function take(slot: Slot, counter: number): Reason {
+function take(slot: Slot, counter: number, bytes: number): Reason {
+  const size = bytes <= SMALL_PACKET_BYTES ? "small" : "other";
   if (counter >= Number.MAX_SAFE_INTEGER) return DropReason.CounterTooLarge;
-  if (slot.greatest - counter >= REPLAY_WINDOW) return DropReason.CounterTooOld;
+  if (slot.greatest[size] - counter >= REPLAY_WINDOW) return DropReason.CounterTooOld;
   if (slot.taken.has(counter)) return DropReason.CounterReplayed;
   slot.taken.add(counter);
-  slot.greatest = Math.max(slot.greatest, counter);
+  slot.greatest[size] = Math.max(slot.greatest[size], counter);
   return DropReason.None;
 }
 

@@ -72,7 +72,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "const entered = Math.min(to - from, WORDS);",
     "const entered = to - from >= WORDS ? 0 : to - from;",
   ),
-  bug("a late counter is not noted as taken", WINDOW, "this.#words[word] = seen | bit;", "this.#words[word] = seen;"),
+  bug("a late counter is not noted as taken", WINDOW, "words[word] = seen | bit;", "words[word] = seen;"),
   bug(
     "keys are not zeroed when 540 s are over",
     EXCHANGE,
