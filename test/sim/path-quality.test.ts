@@ -94,6 +94,28 @@ test("packets that the sender's kernel refused look like loss, and the sender's 
   expect(netLoss(bob) - refused).toBe(truth(world, alice).visiblyLost);
 });
 
+test("small packets that pass the bulk in the socket are no reordering of the path; others that pass each other are", async () => {
+  const world = await World.create(8);
+  const [alice, bob] = world.pair();
+  alice.sendInner("10.0.0.1", "10.0.0.2", "hello");
+  world.run(1_000);
+  const tapped = world.tapped.length;
+  const sizes = [1, 1_000, 1_000, 1, 1_000];
+  for (const size of sizes) alice.sendInner("10.0.0.1", "10.0.0.2", "x".repeat(size));
+  const datagrams = world.tapped.slice(tapped).map(({ bytes }) => bytes);
+  const arrive = (...order: number[]): void => {
+    for (const at of order) bob.arrive(datagrams[at]!, alice.address);
+  };
+  arrive(0, 3, 1);
+  expect(path(bob)[PathCell.Reordered]).toBe(0);
+  arrive(4, 2);
+  expect(path(bob)[PathCell.Reordered]).toBe(1);
+  expect(path(bob)[PathCell.ReorderExtentSum]).toBe(2);
+  // They came a second time by the network.
+  world.run(1_000);
+  expect(path(bob)[PathCell.Duplicates]).toBe(sizes.length);
+});
+
 describe("round-trip time", () => {
   test("is told by both ends of a handshake, and smoothed over many", async () => {
     const world = await World.create(6);

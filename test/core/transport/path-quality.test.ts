@@ -20,8 +20,8 @@ interface Path {
   readonly duplicates?: number;
   /** Each packet is late by up to so much. */
   readonly jitterMs?: number;
-  /** One packet in so many is small, and comes earlier than the others by so much. */
-  readonly smallOneIn?: number;
+  /** Small packets, and by how much they come earlier than the others. */
+  readonly isSmall?: (counter: number) => boolean;
   readonly overtakeMs?: number;
   readonly seed: number;
 }
@@ -35,17 +35,16 @@ interface Arrival {
 /** What becomes of packets 0, 1, 2… on the path, in the order of arrival. */
 function arrivalsOn(path: Path): Arrival[] {
   const random = seededRandom(path.seed);
-  const { loss = 0, lossAgain = loss, duplicates = 0, jitterMs = 0, smallOneIn = Infinity, overtakeMs = 0 } = path;
+  const { loss = 0, lossAgain = loss, duplicates = 0, jitterMs = 0, isSmall = () => false, overtakeMs = 0 } = path;
   const arrivals: Arrival[] = [];
   let wasLost = false;
   for (let counter = 0; counter < path.packets; counter++) {
     wasLost = random() < (wasLost ? lossAgain : loss);
     if (wasLost) continue;
     const copies = random() < duplicates ? 2 : 1;
-    const isSmall = counter % smallOneIn === smallOneIn - 1;
     for (let i = 0; i < copies; i++) {
-      const lateMs = random() * jitterMs + (isSmall ? 0 : overtakeMs);
-      arrivals.push({ atMs: counter / path.packetsPerMs + lateMs, counter, isSmall });
+      const lateMs = random() * jitterMs + (isSmall(counter) ? 0 : overtakeMs);
+      arrivals.push({ atMs: counter / path.packetsPerMs + lateMs, counter, isSmall: isSmall(counter) });
     }
   }
   return arrivals.sort((a, b) => a.atMs - b.atMs);
@@ -138,15 +137,27 @@ const paths: Record<string, Omit<Path, "seed">> = {
   "reordering over 30 ms without loss": { packets: 50_000, packetsPerMs: 20, jitterMs: 30 },
   "duplicates without loss": { packets: 50_000, packetsPerMs: 20, duplicates: 0.05 },
   "loss, reordering and duplicates": { packets: 50_000, packetsPerMs: 20, loss: 0.03, jitterMs: 80, duplicates: 0.02 },
-  "small packets that overtake": { packets: 50_000, packetsPerMs: 20, smallOneIn: 20, overtakeMs: 30 },
+  "small packets that overtake": { packets: 50_000, packetsPerMs: 20, isSmall: (counter) => counter % 20 === 7, overtakeMs: 30 },
   "small packets that overtake, loss, reordering and duplicates": {
     packets: 50_000,
     packetsPerMs: 20,
     loss: 0.03,
     jitterMs: 80,
     duplicates: 0.02,
-    smallOneIn: 3,
+    isSmall: (counter) => counter % 3 === 1,
     overtakeMs: 100,
+  },
+  "small packets first, and then none": {
+    packets: 60_000,
+    packetsPerMs: 20,
+    loss: 0.05,
+    isSmall: (counter) => counter < 20_000,
+  },
+  "small packets last, and before them none": {
+    packets: 60_000,
+    packetsPerMs: 20,
+    loss: 0.05,
+    isSmall: (counter) => counter >= 20_000,
   },
   "a keepalive each ten seconds": { packets: 2_000, packetsPerMs: 1 / 10_000, loss: 0.1 },
 };
