@@ -19,7 +19,8 @@ export const replayGroup: Group = {
       const run = (): number => {
         let accepted = 0;
         const ns = timeNs(() => {
-          for (let i = 0; i < OPERATIONS; i++) if (window.accept(base + counterOf(i), false) === DropReason.None) accepted++;
+          for (let i = 0; i < OPERATIONS; i++)
+            if (window.accept(base + counterOf(i), false) === DropReason.None) accepted++;
         });
         must(accepted === OPERATIONS, `${name}: ${accepted} accepted`);
         base += OPERATIONS * 2 + REORDERED;

@@ -2,9 +2,16 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test } from "vitest";
-import { Errno, SystemCallError } from "../errors.js";
+import { Errno, type SystemCallError } from "../errors.js";
 import { HeaderCell, PacketBatch } from "../packet-batch.js";
-import { openUdp, RECEIVE_STRETCH_BYTES, SMALL_DATAGRAM_BYTES, type UdpOptions, type UdpSocket, UdpStat } from "../udp.js";
+import {
+  openUdp,
+  RECEIVE_STRETCH_BYTES,
+  SMALL_DATAGRAM_BYTES,
+  type UdpOptions,
+  type UdpSocket,
+  UdpStat,
+} from "../udp.js";
 import { dataMessage, endpointTable, outgoing, slotBytes } from "./udp-table.js";
 
 const open: UdpSocket[] = [];
@@ -24,7 +31,8 @@ const inbox = new PacketBatch({ slots: 4096, runs: 4096, endpoints: 64, arenaByt
 function waiting(receive: (batch: PacketBatch) => number): number[] {
   const lengths: number[] = [];
   for (inbox.clear(); receive(inbox) > 0; inbox.clear()) {
-    for (let slot = 0; slot < inbox.header[HeaderCell.PacketCount]!; slot++) lengths.push(slotBytes(inbox, slot).length);
+    for (let slot = 0; slot < inbox.header[HeaderCell.PacketCount]!; slot++)
+      lengths.push(slotBytes(inbox, slot).length);
   }
   return lengths;
 }
@@ -64,13 +72,16 @@ describe.each([
     expect(b.receiveSmallBatch(inbox)).toBe(-Errno.EAGAIN);
   });
 
-  test.each([32, 48, 64, 80, 96, 112, 128, 144, 160])("%i bytes each, merged by the kernel, are still small", (bytes) => {
-    const { a, b } = pair();
-    send(a, ...times(40, bytes));
-    expect(small(b)).toEqual(new Array(40).fill(bytes));
-    if (offloads) expect(b.stats[UdpStat.MergedMessages]).toBe(1);
-    expect(others(b)).toEqual([]);
-  });
+  test.each([32, 48, 64, 80, 96, 112, 128, 144, 160])(
+    "%i bytes each, merged by the kernel, are still small",
+    (bytes) => {
+      const { a, b } = pair();
+      send(a, ...times(40, bytes));
+      expect(small(b)).toEqual(new Array(40).fill(bytes));
+      if (offloads) expect(b.stats[UdpStat.MergedMessages]).toBe(1);
+      expect(others(b)).toEqual([]);
+    },
+  );
 
   test("bulk, merged or not, is never small", () => {
     const { a, b } = pair();

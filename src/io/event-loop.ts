@@ -107,6 +107,7 @@ export class EventLoop {
   }
 
   /** Forgets the sockets. */
+  // cold: once an interface comes up or goes down
   unwatchSockets(): void {
     for (const socket of [this.#socket4, this.#socket6]) {
       if (socket === undefined) continue;

@@ -137,7 +137,12 @@ const paths: Record<string, Omit<Path, "seed">> = {
   "reordering over 30 ms without loss": { packets: 50_000, packetsPerMs: 20, jitterMs: 30 },
   "duplicates without loss": { packets: 50_000, packetsPerMs: 20, duplicates: 0.05 },
   "loss, reordering and duplicates": { packets: 50_000, packetsPerMs: 20, loss: 0.03, jitterMs: 80, duplicates: 0.02 },
-  "small packets that overtake": { packets: 50_000, packetsPerMs: 20, isSmall: (counter) => counter % 20 === 7, overtakeMs: 30 },
+  "small packets that overtake": {
+    packets: 50_000,
+    packetsPerMs: 20,
+    isSmall: (counter) => counter % 20 === 7,
+    overtakeMs: 30,
+  },
   "small packets that overtake, loss, reordering and duplicates": {
     packets: 50_000,
     packetsPerMs: 20,
