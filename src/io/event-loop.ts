@@ -154,10 +154,7 @@ export class EventLoop {
     if ((mask & TIMER_BIT) !== 0) this.#armedMs = FIRED_MS;
     let ready = mask & ALL_BITS;
     for (let i = 0; i < BATCHES_PER_TURN && ready !== 0; i++) {
-      if ((ready & SMALL4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SMALL4_BIT);
-      if ((ready & SMALL6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SMALL6_BIT);
-      if ((ready & SOCKET4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SOCKET4_BIT);
-      if ((ready & SOCKET6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SOCKET6_BIT);
+      ready = (ready & SMALL_BITS) === 0 ? this.#bulkIn(nowMs, ready) : this.#smallIn(nowMs, ready);
       if ((ready & TUN_BIT) === 0) continue;
       // While there is bulk to send, what came meanwhile is not left until the next turn.
       if (this.#outboundBatch(nowMs)) ready |= this.#socketBits;
@@ -169,6 +166,19 @@ export class EventLoop {
     this.#statistics.turnEnded(clock, BOOT_MS);
   }
 
+  /** What is small goes in alone, so that the answers to it leave before the next batch of bulk is taken. */
+  #smallIn(nowMs: number, ready: number): number {
+    if ((ready & SMALL4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SMALL4_BIT);
+    if ((ready & SMALL6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SMALL6_BIT);
+    return ready;
+  }
+
+  #bulkIn(nowMs: number, ready: number): number {
+    if ((ready & SOCKET4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SOCKET4_BIT);
+    if ((ready & SOCKET6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SOCKET6_BIT);
+    return ready;
+  }
+
   /** @returns the ready bits, without `bit` when the socket is empty, with the TUN's when an answer may stand there */
   #inboundBatch(socket: UdpSocket | undefined, nowMs: number, ready: number, bit: number): number {
     if (socket === undefined) return ready & ~bit;
@@ -177,6 +187,8 @@ export class EventLoop {
     const datagrams = (bit & SMALL_BITS) === 0 ? socket.receiveBatch(batch) : socket.receiveSmallBatch(batch);
     if (datagrams <= 0) return ready & ~bit;
     if (batch.header[HeaderCell.More] === 0) ready &= ~bit;
+    // Small datagrams that came meanwhile go before the next batch of bulk.
+    else if ((bit & SMALL_BITS) === 0) ready |= this.#socketBits & SMALL_BITS;
     this.#statistics.took(batch.header[HeaderCell.PacketCount]);
     if (this.#device.receive(batch, nowMs) === 0) {
       this.#device.delivered(batch, 0);
