@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "x25519_base.h"
+
 namespace tuntap {
 
 namespace {
@@ -41,6 +43,26 @@ bool Derive(const Libcrypto& crypto, uint8_t* shared, const uint8_t* scalar, con
   return derived;
 }
 
+int MultiplyBase(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar) {
+  constexpr uint8_t kBase[kPointBytes] = {9};
+  return X25519(crypto, out, scalar, kBase);
+}
+
+// Whether this build of the table says what libcrypto says. It is asked once; if not, the table is never used.
+bool TableAgrees(const Libcrypto& crypto) {
+  uint8_t scalar[kPointBytes];
+  for (size_t i = 0; i < kPointBytes; i++) scalar[i] = uint8_t(0x80 + 7 * i);
+  for (int i = 0; i < 8; i++) {
+    uint8_t expected[kPointBytes];
+    uint8_t seen[kPointBytes];
+    if (MultiplyBase(crypto, expected, scalar) != 1) return false;
+    X25519BaseByTable(seen, scalar);
+    if (memcmp(expected, seen, kPointBytes) != 0) return false;
+    memcpy(scalar, seen, kPointBytes);
+  }
+  return true;
+}
+
 }  // namespace
 
 int X25519(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar, const uint8_t* point) {
@@ -59,8 +81,10 @@ int X25519(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar, const u
 }
 
 int X25519Base(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar) {
-  constexpr uint8_t kBase[kPointBytes] = {9};
-  return X25519(crypto, out, scalar, kBase);
+  static const bool tableIsGood = TableAgrees(crypto);
+  if (!tableIsGood) return MultiplyBase(crypto, out, scalar);
+  X25519BaseByTable(out, scalar);
+  return 1;
 }
 
 }  // namespace tuntap

@@ -12,7 +12,8 @@ namespace tuntap {
 /// in the scalar and the result. Leaves no copy of either. Allocates (libcrypto). Source: RFC 7748 5, 6.1.
 int X25519(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar, const uint8_t* point);
 
-/// out = scalar · base point. @return 1, or 0 with `out` zeroed when libcrypto failed.
+/// out = scalar · base point, from a table (x25519_base.h) that was first found to agree with libcrypto.
+/// @return 1, or 0 with `out` zeroed when they do not agree and libcrypto failed.
 int X25519Base(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar);
 
 }  // namespace tuntap
