@@ -37,6 +37,16 @@ void FindMultiply(void* library, Libcrypto& out) {
   if (!right) out.multiply = nullptr;
 }
 
+void FindHalves(void* library, Libcrypto& out) {
+  Finder find{library};
+  find(out.chacha20, "ChaCha20_ctr32");
+  find(out.polyBytes, "Poly1305_ctx_size");
+  find(out.polyInit, "Poly1305_Init");
+  find(out.polyUpdate, "Poly1305_Update");
+  find(out.polyFinal, "Poly1305_Final");
+  if (find.missing != nullptr) out.chacha20 = nullptr;
+}
+
 const char* FindAll(void* library, Libcrypto& out) {
   Finder find{library};
   find(out.chacha20Poly1305, "EVP_chacha20_poly1305");
@@ -58,6 +68,7 @@ const char* FindAll(void* library, Libcrypto& out) {
   find(out.fromDataInit, "EVP_PKEY_fromdata_init");
   find(out.fromData, "EVP_PKEY_fromdata");
   if (find.missing == nullptr) FindMultiply(library, out);
+  FindHalves(library, out);
   return find.missing;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "field25519.h"
+#include "secret_memory.h"
 
 namespace tuntap {
 namespace {
@@ -136,10 +137,7 @@ struct Secrets {
   Field u;
 };
 
-}  // namespace
-
-void X25519BaseByTable(uint8_t* out, const uint8_t* scalar) {
-  static const Table table;
+__attribute__((noinline)) void Multiply(uint8_t* out, const uint8_t* scalar, const Table& table) {
   Secrets s;
   ToDigits(s.digits, scalar);
   s.sum = Point{kZero, kOne, kOne, kZero};
@@ -154,6 +152,14 @@ void X25519BaseByTable(uint8_t* out, const uint8_t* scalar) {
   s.u = (s.sum.z + s.sum.y) * Invert(s.sum.z - s.sum.y);
   ToBytes(out, s.u);
   explicit_bzero(&s, sizeof s);
+}
+
+}  // namespace
+
+void X25519BaseByTable(uint8_t* out, const uint8_t* scalar) {
+  static const Table table;
+  Multiply(out, scalar, table);
+  WipeStackBelow();
 }
 
 }  // namespace tuntap

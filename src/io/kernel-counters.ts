@@ -32,6 +32,7 @@ const udpSums: Sums = [
   [UdpStat.GsoRefused, KernelCell.UdpGsoRefused],
   [UdpStat.GsoRetried, KernelCell.UdpGsoRetried],
   [UdpStat.SourceCleared, KernelCell.UdpSourceCleared],
+  [UdpStat.SmallDatagrams, KernelCell.UdpSmallDatagrams],
 ];
 /** Losses that only native code sees: datagrams, and reads of the TUN. */
 const udpLosses: Sums = [

@@ -168,6 +168,11 @@ export const deviceFamilies: readonly DeviceFamily[] = [
     udp_send: KernelCell.UdpSentBytes,
   }),
   kernel(
+    "longhaul_small_datagrams_total",
+    "Received datagrams of up to 160 bytes that did not stand in line behind bulk: they have a socket of their own.",
+    KernelCell.UdpSmallDatagrams,
+  ),
+  kernel(
     "longhaul_gso_refused_messages_total",
     "Messages of several segments that the kernel refused.",
     KernelCell.UdpGsoRefused,

@@ -46,8 +46,10 @@ export const KernelCell = {
    */
   HostUdpSendBufferErrors: 20,
   HostUdpChecksumErrors: 21,
+  /** Of the received datagrams, those that came by the sockets for small ones. */
+  UdpSmallDatagrams: 22,
 } as const;
-export const KERNEL_CELLS = 22;
+export const KERNEL_CELLS = 23;
 /** Peers sampled at a time: a fraction of a millisecond. */
 const SAMPLE_PEERS = 512;
 
