@@ -239,8 +239,12 @@ test("Wycheproof x25519; all-zero results are refused", () => {
 
 test("x25519Base is the multiple of the base point 9", () => {
   // Bytes whose digits carry all the way or not at all, single bits, and chance.
-  const edges = [0, 1, 7, 8, 0x77, 0x78, 0x80, 0x88, 0x8f, 0xf0, 0xf8, 0xff].map((byte) => new Uint8Array(32).fill(byte));
-  const bits = Array.from({ length: 256 }, (_, bit) => new Uint8Array(32).fill(1 << (bit & 7), bit >> 3, (bit >> 3) + 1));
+  const edges = [0, 1, 7, 8, 0x77, 0x78, 0x80, 0x88, 0x8f, 0xf0, 0xf8, 0xff].map((byte) =>
+    new Uint8Array(32).fill(byte),
+  );
+  const bits = Array.from({ length: 256 }, (_, bit) =>
+    new Uint8Array(32).fill(1 << (bit & 7), bit >> 3, (bit >> 3) + 1),
+  );
   const random = Array.from({ length: 500 }, () => new Uint8Array(randomBytes(32)));
   for (const scalar of [...edges, ...bits, ...random]) {
     const nine = new Uint8Array(32);

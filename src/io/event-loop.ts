@@ -41,7 +41,8 @@ const SOCKET6_BIT = 4;
 const SMALL4_BIT = 8;
 const SMALL6_BIT = 16;
 const SMALL_BITS = SMALL4_BIT | SMALL6_BIT;
-const ALL_BITS = TUN_BIT | SOCKET4_BIT | SOCKET6_BIT | SMALL_BITS;
+const BULK_BITS = SOCKET4_BIT | SOCKET6_BIT;
+const ALL_BITS = TUN_BIT | BULK_BITS | SMALL_BITS;
 const EAGAIN = 11;
 /** No deadline of the device. */
 const FIRED_MS = -1;
@@ -153,8 +154,11 @@ export class EventLoop {
     // What is due may be more than a turn does: then the same deadline is armed again.
     if ((mask & TIMER_BIT) !== 0) this.#armedMs = FIRED_MS;
     let ready = mask & ALL_BITS;
+    let isSmallsTurn = false;
     for (let i = 0; i < BATCHES_PER_TURN && ready !== 0; i++) {
-      ready = (ready & SMALL_BITS) === 0 ? this.#bulkIn(nowMs, ready) : this.#smallIn(nowMs, ready);
+      // In turns while there are both: a flood of small datagrams must not keep bulk waiting.
+      isSmallsTurn = (ready & SMALL_BITS) !== 0 && !(isSmallsTurn && (ready & BULK_BITS) !== 0);
+      ready = isSmallsTurn ? this.#smallIn(nowMs, ready) : this.#bulkIn(nowMs, ready);
       if ((ready & TUN_BIT) === 0) continue;
       // While there is bulk to send, what came meanwhile is not left until the next turn.
       if (this.#outboundBatch(nowMs)) ready |= this.#socketBits;

@@ -5,7 +5,6 @@
 import sodium from "libsodium-wrappers";
 import { Blake2s } from "./blake2s.js";
 import { AEAD_TAG_BYTES, HASH_BYTES, KEY_BYTES, MAC_BYTES, XNONCE_BYTES } from "./constants.js";
-import { secretBytes } from "./secret-bytes.js";
 
 /** What the handshake needs; none of these throws on input of the stated lengths or keeps a reference to it. */
 export interface Primitives {
@@ -73,9 +72,7 @@ class SodiumPrimitives implements Primitives {
   private readonly cellC: number;
   private readonly adCell: number;
   private readonly text: number;
-  private readonly inner = new Blake2s();
-  private readonly pad = secretBytes(64);
-  private readonly digest = secretBytes(HASH_BYTES);
+  private readonly hasher = new Blake2s();
   private readonly nonce = new Uint8Array(XNONCE_BYTES);
 
   constructor(module: SodiumModule, overrides: X25519Overrides) {
@@ -126,34 +123,20 @@ class SodiumPrimitives implements Primitives {
   }
 
   hash(out: Uint8Array, a: Uint8Array, b?: Uint8Array): void {
-    this.inner.begin(HASH_BYTES);
-    this.inner.update(a);
-    if (b !== undefined) this.inner.update(b);
-    this.inner.finish(out);
+    this.hasher.begin(HASH_BYTES);
+    this.hasher.update(a);
+    if (b !== undefined) this.hasher.update(b);
+    this.hasher.finish(out);
   }
 
   mac16(out: Uint8Array, key: Uint8Array, data: Uint8Array, offset = 0, length = data.length - offset): void {
-    this.inner.begin(MAC_BYTES, key);
-    this.inner.update(data, offset, length);
-    this.inner.finish(out);
+    this.hasher.begin(MAC_BYTES, key);
+    this.hasher.update(data, offset, length);
+    this.hasher.finish(out);
   }
 
   hmac(out: Uint8Array, key: Uint8Array, a: Uint8Array, b?: Uint8Array): void {
-    const { inner, pad, digest } = this;
-    pad.fill(0x36);
-    for (let i = 0; i < key.length; i++) pad[i] ^= key[i];
-    inner.begin(HASH_BYTES);
-    inner.update(pad);
-    inner.update(a);
-    if (b !== undefined) inner.update(b);
-    inner.finish(digest);
-    for (let i = 0; i < pad.length; i++) pad[i] ^= 0x36 ^ 0x5c;
-    inner.begin(HASH_BYTES);
-    inner.update(pad);
-    inner.update(digest);
-    inner.finish(out);
-    pad.fill(0);
-    digest.fill(0);
+    this.hasher.hmac(out, key, a, b);
   }
 
   equal(a: Uint8Array, b: Uint8Array, bOffset = 0): boolean {
