@@ -4,6 +4,7 @@
 // Just before libuv would wait, the hub waits itself: for its own descriptors and for libuv's epoll descriptor. While
 // only its own are ready it calls JavaScript and waits again; when libuv has work or a timer is due, it lets libuv run.
 // An idle handle keeps libuv from waiting too. A round of libuv costs two system calls and 56 bytes of heap.
+// What JavaScript left for process.nextTick() or a promise runs when a round ends, 10 ms later at the most.
 #pragma once
 
 #include <node_api.h>
@@ -90,6 +91,8 @@ class PollHub {
   static void OnClosed(uv_handle_t* handle);
 
   void Run();
+  bool WaitAndCall();
+  void FinishTicks();
   int LoopTimeoutMs();
   bool Collect(int timeoutMs, double nowMs);
   void NoteAbsence(double waitedFromMs);

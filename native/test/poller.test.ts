@@ -211,6 +211,21 @@ test("an open poller keeps the process alive, a closed one does not", () => {
   expect(child("const p = watch(() => a.pollerClose(p))")).toMatchObject({ status: 0, stderr: "" });
 });
 
+test("promises and ticks of onReady run although nothing else is left to do, also when it closed the poller", () => {
+  const say = "const say = (text) => process.stdout.write(text + ' ');";
+  const leave = "process.nextTick(say, 'tick'); Promise.resolve('promise').then(say); setImmediate(say, 'immediate');";
+  expect(
+    child(`${say} const p = watch(() => { ${leave} Promise.resolve().then(() => a.pollerClose(p)) })`),
+  ).toMatchObject({
+    status: 0,
+    stdout: "tick promise immediate ",
+  });
+  expect(child(`${say} const p = watch(() => { ${leave} a.pollerClose(p) })`)).toMatchObject({
+    status: 0,
+    stdout: "tick promise immediate ",
+  });
+});
+
 test("an error that onReady throws is an uncaught one", () => {
   const { status, stderr } = child("watch(() => { throw new Error('from the turn') })");
   expect(status).toBe(1);
