@@ -131,7 +131,9 @@ Outcome UdpSocket::ReadPort() {
 }
 
 // Without one, all datagrams come by the first socket: nothing is lost but the order of service.
-void UdpSocket::OpenSmall(const UdpOptions& options) {
+void UdpSocket::OpenSmall(UdpOptions options) {
+  // What waits here is small, and is taken first.
+  options.receiveBufferBytes /= 2;
   UniqueFd fd(socket(family_, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid() || Configure(fd.get(), options).failed()) return;
   if (!SteerSmall(main_.fd.get(), fd.get()).failed()) small_.fd = std::move(fd);

@@ -116,7 +116,7 @@ class UdpSocket {
   Outcome Configure(int fd, const UdpOptions& options);
   Outcome Bind(const UdpOptions& options);
   Outcome ReadPort();
-  void OpenSmall(const UdpOptions& options);
+  void OpenSmall(UdpOptions options);
 
   int MessagesToAskFor(const Inlet& inlet, const Batch& batch) const;
   int RefreshOverflow(Inlet& inlet);

@@ -6,10 +6,11 @@ import type { Transmitter } from "../core/transport/data-path.js";
 import { ENDPOINT_BYTES, FAMILY_IPV4, FAMILY_IPV6, familyOf } from "../core/transport/endpoint-record.js";
 
 /**
- * Asked of the kernel for both buffers; forced past net.core limits where the process may. Eight TCP streams of a local
- * sender have 32 MB under way at most; with half of this the receiving socket overflowed, with this it never did.
+ * Asked of the kernel; forced past net.core limits where the process may. Eight TCP streams of a local sender have 32 MB under way at
+ * most, and the kernel counts more than the bytes; twice as much never overflows, but then the queue outgrows the caches.
  */
-const BUFFER_BYTES = 16 * 1024 * 1024;
+const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
+const SEND_BUFFER_BYTES = 16 * 1024 * 1024;
 const EAFNOSUPPORT = 97;
 const EADDRINUSE = 98;
 const RANDOM_PORT_TRIES = 32;
@@ -165,8 +166,8 @@ export class Network implements Transmitter {
         port,
         ...(fd === undefined ? {} : { fd }),
         mark: this.#mark,
-        receiveBufferBytes: BUFFER_BYTES,
-        sendBufferBytes: BUFFER_BYTES,
+        receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+        sendBufferBytes: SEND_BUFFER_BYTES,
         offloads: this.#offloads,
         splitSmall: true,
       });
