@@ -151,7 +151,7 @@ void PollHub::FinishTicks() {
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
   napi_value resource = nullptr;
   napi_callback_scope ticks = nullptr;
-  napi_create_object(env_, &resource);
+  napi_get_global(env_, &resource);
   if (napi_open_callback_scope(env_, resource, context_, &ticks) == napi_ok) napi_close_callback_scope(env_, ticks);
   napi_close_handle_scope(env_, scope);
 }

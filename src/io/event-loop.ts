@@ -158,7 +158,9 @@ export class EventLoop {
     for (let i = 0; i < BATCHES_PER_TURN && ready !== 0; i++) {
       // In turns while there are both: a flood of small datagrams must not keep bulk waiting.
       isSmallsTurn = (ready & SMALL_BITS) !== 0 && !(isSmallsTurn && (ready & BULK_BITS) !== 0);
-      ready = isSmallsTurn ? this.#smallIn(nowMs, ready) : this.#bulkIn(nowMs, ready);
+      ready = isSmallsTurn
+        ? this.#take(nowMs, ready, SMALL4_BIT, SMALL6_BIT)
+        : this.#take(nowMs, ready, SOCKET4_BIT, SOCKET6_BIT);
       if ((ready & TUN_BIT) === 0) continue;
       // While there is bulk to send, what came meanwhile is not left until the next turn.
       if (this.#outboundBatch(nowMs)) ready |= this.#socketBits;
@@ -170,16 +172,10 @@ export class EventLoop {
     this.#statistics.turnEnded(clock, BOOT_MS);
   }
 
-  /** What is small goes in alone, so that the answers to it leave before the next batch of bulk is taken. */
-  #smallIn(nowMs: number, ready: number): number {
-    if ((ready & SMALL4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SMALL4_BIT);
-    if ((ready & SMALL6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SMALL6_BIT);
-    return ready;
-  }
-
-  #bulkIn(nowMs: number, ready: number): number {
-    if ((ready & SOCKET4_BIT) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, SOCKET4_BIT);
-    if ((ready & SOCKET6_BIT) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, SOCKET6_BIT);
+  /** A batch of each family, of one size: small goes in alone, so that its answers leave before the next batch of bulk is taken. */
+  #take(nowMs: number, ready: number, bit4: number, bit6: number): number {
+    if ((ready & bit4) !== 0) ready = this.#inboundBatch(this.#socket4, nowMs, ready, bit4);
+    if ((ready & bit6) !== 0) ready = this.#inboundBatch(this.#socket6, nowMs, ready, bit6);
     return ready;
   }
 

@@ -104,7 +104,7 @@ export class Blake2s {
     }
     for (let i = 0; i < 8; i++) inner[i] = state[i];
     this.beginPadded(key, OUTER_PAD, 0);
-    words.fill(0);
+    words.fill(0, 8);
     for (let i = 0; i < 8; i++) words[i] = inner[i];
     rounds(state, words, BLOCK_BYTES + DIGEST_BYTES, -1);
     inner.fill(0);
