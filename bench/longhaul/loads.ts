@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../test/support/gateway.js";
 import type { Link } from "../macro/link.js";
+import { checkCongestionControl, setCongestionControl } from "../support/congestion-control.js";
 
 export interface Load {
   readonly name: LoadName;
@@ -60,13 +61,14 @@ export function settleS(seconds: number): number {
 
 /** Runs one load from left to right. Errors: throws with what iperf3 said. */
 export async function runLoad(link: Link, { congestion, streams }: Load, seconds: number): Promise<LoadResult> {
+  await setCongestionControl(link, congestion);
   const server = link.right.start(["iperf3", "-s", "-1", "-J", "-i", String(INTERVAL_S)], { input: "" });
   try {
     await eventually("iperf3 listens", async () => {
       const sockets = await link.right.run(["cat", "/proc/net/tcp", "/proc/net/tcp6"]);
       return sockets.includes(`:${PORT.toString(16).toUpperCase()} `);
     });
-    const words = ["iperf3", "-J", "-c", link.target, "-t", seconds, "-P", streams, "-C", congestion].map(String);
+    const words = ["iperf3", "-J", "-c", link.target, "-t", seconds, "-P", streams].map(String);
     const timeoutMs = seconds * 1_000 + PATIENCE_MS;
     const sending = link.left.try(words, { timeoutMs });
     sending.catch(() => {}); // awaited below, unless ping fails first
@@ -74,7 +76,7 @@ export async function runLoad(link: Link, { congestion, streams }: Load, seconds
     const pings = await ping(link, Math.max(3, Math.floor((seconds - settleS(seconds) - 0.5) / PING_EVERY_S)));
     const sent = await sending;
     await Promise.race([server.exited, sleep(5_000)]);
-    return { ...readReports(sent.stdout, sent.stderr, server.stdout, seconds), ...pings };
+    return { ...readReports(sent.stdout, sent.stderr, server.stdout, seconds, congestion), ...pings };
   } finally {
     await server.stop("SIGKILL");
   }
@@ -83,7 +85,9 @@ export async function runLoad(link: Link, { congestion, streams }: Load, seconds
 interface Report {
   readonly error?: string;
   readonly intervals: ReadonlyArray<{ readonly sum: Readonly<Record<string, number>> }>;
-  readonly end: Readonly<Record<string, Readonly<Record<string, number>> | undefined>>;
+  readonly end: Readonly<Record<string, Readonly<Record<string, number>> | undefined>> & {
+    readonly sender_tcp_congestion?: string;
+  };
 }
 
 /** Exported for its test. */
@@ -92,10 +96,12 @@ export function readReports(
   senderErrors: string,
   receiver: string,
   seconds: number,
+  congestion: string,
 ): Omit<LoadResult, "pingsMs" | "pingsLost"> {
   if (sender.trim() === "") throw new Error(`iperf3 said nothing ${senderErrors.trim()}`);
   const sent = JSON.parse(sender) as Report;
   if (sent.error !== undefined) throw new Error(`iperf3: ${sent.error}`);
+  checkCongestionControl(sent.end, congestion);
   if (receiver.trim() === "") throw new Error("iperf3 at the receiver said nothing");
   const received = JSON.parse(receiver) as Report;
   // What arrives after the sender's time is the tail of its buffers.

@@ -1,8 +1,9 @@
 // The load: iperf3 from the left host to the right one, and ping with every round trip kept.
 import { setTimeout as sleep } from "node:timers/promises";
+import { checkCongestionControl, setCongestionControl } from "../support/congestion-control.js";
 import type { Link } from "./link.js";
 
-/** Of every TCP load, whatever this machine's default is: BBR, say, paces itself, and would measure its pacing. */
+/** Of every TCP load, whatever this machine's default is: BBR paces itself, and would measure its pacing. */
 export const CONGESTION_CONTROL = "cubic";
 
 export interface IperfOptions {
@@ -29,16 +30,17 @@ const PATIENCE_MS = 30_000;
 
 /** Runs iperf3 through the link. Errors: throws with what iperf3 said. */
 export async function iperf(link: Link, options: IperfOptions): Promise<IperfReport> {
+  const isUdp = options.datagramBytes !== undefined;
+  if (!isUdp) await setCongestionControl(link, CONGESTION_CONTROL);
   const server = link.right.start(["iperf3", "-s", "-1", "--forceflush"], { input: "" });
   try {
     await server.waitForOutput(/Server listening/);
     const words = ["iperf3", "-J", "-c", link.target, "-t", String(options.seconds)];
-    if (options.datagramBytes === undefined) words.push("-C", CONGESTION_CONTROL);
     if (options.streams !== undefined) words.push("-P", String(options.streams));
     if (options.both === true) words.push("--bidir");
-    if (options.datagramBytes !== undefined) words.push("-u", "-b", "0", "-l", String(options.datagramBytes));
+    if (isUdp) words.push("-u", "-b", "0", "-l", String(options.datagramBytes));
     const { stdout, stderr } = await link.left.try(words, { timeoutMs: options.seconds * 1_000 + PATIENCE_MS });
-    return readReport(stdout, stderr, options.datagramBytes !== undefined);
+    return readReport(stdout, stderr, isUdp);
   } finally {
     await server.stop("SIGKILL");
   }
@@ -48,8 +50,9 @@ type Sums = Readonly<Record<string, Readonly<Record<string, number>> | undefined
 
 function readReport(stdout: string, stderr: string, udp: boolean): IperfReport {
   if (stdout.trim() === "") throw new Error(`iperf3 said nothing ${stderr.trim()}`);
-  const { end, error } = JSON.parse(stdout) as { end: Sums; error?: string };
+  const { end, error } = JSON.parse(stdout) as { end: Sums & { sender_tcp_congestion?: string }; error?: string };
   if (error !== undefined) throw new Error(`iperf3: ${error}`);
+  if (!udp) checkCongestionControl(end, CONGESTION_CONTROL);
   const received = [end["sum_received"], end["sum_received_bidir_reverse"]];
   const sent = [end["sum_sent"], end["sum_sent_bidir_reverse"]];
   const total = (sums: typeof received, field: string): number =>

@@ -8,6 +8,8 @@ import type { Host, Lab } from "../../src/demo/lab.js";
 import { INTERFACE } from "../../test/support/gateway.js";
 import type { DaemonProgram } from "../../test/support/programs.js";
 import type { Figures } from "../macro/metrics.js";
+import { CONGESTION_CONTROL } from "../macro/traffic.js";
+import { setCongestionControl } from "../support/congestion-control.js";
 import { root } from "../support/root.js";
 import { scrape, watched } from "./readings.js";
 import {
@@ -189,6 +191,8 @@ const STREAM_INTERVAL_S = 0.5;
 
 /** From the far host to the gateway. @returns Mbit/s at the receiver, one each half second */
 async function stream(site: Site, seconds: number, mbps?: number): Promise<number[]> {
+  const [left, right] = [site.far.host, site.gateway.host];
+  await setCongestionControl({ left, right, device: INTERFACE, target: INSIDE.gateway }, CONGESTION_CONTROL);
   const server = site.gateway.host.start(["iperf3", "-s", "-1", "-J", "-i", String(STREAM_INTERVAL_S)], { input: "" });
   try {
     await sleep(300);

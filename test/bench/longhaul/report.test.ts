@@ -11,21 +11,25 @@ describe("what a load came to", () => {
   const interval = (start: number, mbit: number): object => ({
     sum: { start, end: start + 0.5, seconds: 0.5, bytes: (mbit * 1e6 * 0.5) / 8, bits_per_second: mbit * 1e6 },
   });
-  const sender = JSON.stringify({ intervals: [], end: { sum_sent: { retransmits: 7 } } });
+  const sender = JSON.stringify({
+    intervals: [],
+    end: { sum_sent: { retransmits: 7 }, sender_tcp_congestion: "cubic" },
+  });
 
   test("overall, after slow start, and every half second; the tail behind the sender's time counts only as bytes", () => {
     const intervals = [10, 30, 100, 100, 100, 100, 100, 100].map((mbit, i) => interval(i / 2, mbit));
     const receiver = JSON.stringify({ intervals: [...intervals, interval(4, 40)], end: {} });
-    const { mbps, mbpsSettled, seriesMbps, retransmits, bytes } = readReports(sender, "", receiver, 4);
+    const { mbps, mbpsSettled, seriesMbps, retransmits, bytes } = readReports(sender, "", receiver, 4, "cubic");
     expect([mbps, mbpsSettled, retransmits]).toEqual([80, 100, 7]);
     expect(seriesMbps).toEqual([10, 30, 100, 100, 100, 100, 100, 100]);
     expect(bytes).toBeCloseTo((680 * 1e6 * 0.5) / 8);
   });
 
   test("what iperf3 says of itself is passed on", () => {
-    expect(() => readReports("", "no route", "", 4)).toThrow("no route");
-    expect(() => readReports('{"error":"unable to connect"}', "", "", 4)).toThrow("unable to connect");
-    expect(() => readReports(sender, "", "", 4)).toThrow("receiver");
+    expect(() => readReports("", "no route", "", 4, "cubic")).toThrow("no route");
+    expect(() => readReports('{"error":"unable to connect"}', "", "", 4, "cubic")).toThrow("unable to connect");
+    expect(() => readReports(sender, "", "", 4, "cubic")).toThrow("receiver");
+    expect(() => readReports(sender, "", "{}", 4, "bbr")).toThrow("under cubic, not bbr");
   });
 });
 
