@@ -7,8 +7,10 @@ export {
   AeadUnavailableError,
   aeadBackends,
   createAead,
+  X25519_PAIRS_MAX,
   x25519,
   x25519Base,
+  x25519Pairs,
 } from "./aead.js";
 export { Errno, errnoCode, SystemCallError } from "./errors.js";
 export * from "./packet-batch.js";

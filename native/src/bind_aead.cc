@@ -178,6 +178,25 @@ napi_value MultiplyBase(napi_env env, napi_callback_info info) {
   return FromInt(env, X25519Base(state.crypto, out.data, scalar.data) == 1 ? 1 : -EIO);
 }
 
+// x25519Pairs(publics, shareds, scalars, points, count): bit i: shared i is not all zeros; or -errno.
+napi_value MultiplyPairs(napi_env env, napi_callback_info info) {
+  napi_value args[5];
+  Arguments(env, info, args);
+  const AeadState& state = *GetAddon(env)->aead;
+  const Bytes publics = ToBytes(env, args[0]);
+  const Bytes shareds = ToBytes(env, args[1]);
+  const Bytes scalars = ToBytes(env, args[2]);
+  const Bytes points = ToBytes(env, args[3]);
+  const int32_t count = ToInt(env, args[4]);
+  if (!state.hasCrypto) return FromInt(env, -ENOSYS);
+  if (count < 1 || size_t(count) > kX25519PairsMax) return FromInt(env, -EINVAL);
+  for (const Bytes& bytes : {publics, shareds, scalars, points}) {
+    if (bytes.size < size_t(count) * 32) return FromInt(env, -EINVAL);
+  }
+  const int usable = X25519Pairs(state.crypto, publics.data, shareds.data, scalars.data, points.data, size_t(count));
+  return FromInt(env, usable < 0 ? -EIO : usable);
+}
+
 }  // namespace
 
 void RegisterAead(napi_env env, napi_value exports) {
@@ -197,6 +216,7 @@ void RegisterAead(napi_env env, napi_value exports) {
   SetFunction(env, exports, "aeadOpenOnce", OpenOnce);
   SetFunction(env, exports, "x25519", Multiply);
   SetFunction(env, exports, "x25519Base", MultiplyBase);
+  SetFunction(env, exports, "x25519Pairs", MultiplyPairs);
 }
 
 }  // namespace tuntap

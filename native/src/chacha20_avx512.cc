@@ -67,16 +67,6 @@ TUNTAP_AVX512 void FirstHalf(ChaChaScratch& s) {
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-// Key words and keystream would otherwise reach the stack when somebody saves the registers.
-TUNTAP_AVX512 void WipeRegisters() {
-  __asm__ volatile(EACH("vpxord %%zmm\\r, %%zmm\\r, %%zmm\\r", FIRST_HALF, SECOND_HALF)
-                   :
-                   :
-                   : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-                     "xmm12", "xmm13", "xmm14", "xmm15", "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22",
-                     "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31");
-}
-
 #undef ADD
 #undef XOR
 #undef ROTATE
@@ -232,7 +222,7 @@ TUNTAP_AVX512 void ChaCha20Avx512(const ChaChaWork* work, size_t count, ChaChaSc
     const ChaChaWork& w = work[i];
     if (w.end > w.wholeEnd) XorTail(w.text + size_t(w.wholeEnd - 1) * kChaChaBlockBytes, w.tail, w.tailBytes);
   }
-  WipeRegisters();
+  WipeAvx512Registers();  // of key words and keystream
   WipeStackBelow();
 }
 

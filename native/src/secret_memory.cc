@@ -28,4 +28,9 @@ __attribute__((noinline)) void WipeStackBelow() {
   explicit_bzero(area, sizeof(area));
 }
 
+__attribute__((noinline)) void WipeDeepStackBelow() {
+  uint8_t area[8192];
+  explicit_bzero(area, sizeof(area));
+}
+
 }  // namespace tuntap

@@ -29,5 +29,7 @@ class SecretMemory {
 
 /// Overwrites the 2 KiB of stack below the caller's frame: what functions that it called just before spilled there.
 void WipeStackBelow();
+/// The same of 8 KiB, for functions that spill more.
+void WipeDeepStackBelow();
 
 }  // namespace tuntap

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "x25519_base.h"
+#include "x86_vectors.h"
 
 namespace tuntap {
 
@@ -63,6 +64,30 @@ bool TableAgrees(const Libcrypto& crypto) {
   return true;
 }
 
+#if defined(__x86_64__)
+// The same question to the vector code, in every lane.
+bool VectorsAgree(const Libcrypto& crypto) {
+  uint8_t scalars[kX25519PairsMax * kPointBytes], points[sizeof scalars], publics[sizeof scalars], shareds[sizeof scalars];
+  for (size_t i = 0; i < sizeof scalars; i++) {
+    scalars[i] = uint8_t(0x81 + 11 * i);
+    points[i] = uint8_t(0x42 + 5 * i);
+  }
+  for (int round = 0; round < 2; round++) {
+    X25519PairsAvx512(publics, shareds, scalars, points, kX25519PairsMax);
+    for (size_t at = 0; at < sizeof scalars; at += kPointBytes) {
+      uint8_t expected[kPointBytes];
+      if (MultiplyBase(crypto, expected, scalars + at) != 1) return false;
+      if (memcmp(expected, publics + at, kPointBytes) != 0) return false;
+      if (X25519(crypto, expected, scalars + at, points + at) != 1) return false;
+      if (memcmp(expected, shareds + at, kPointBytes) != 0) return false;
+    }
+    memcpy(scalars, shareds, sizeof scalars);
+    memcpy(points, publics, sizeof points);
+  }
+  return true;
+}
+#endif
+
 }  // namespace
 
 int X25519(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar, const uint8_t* point) {
@@ -85,6 +110,26 @@ int X25519Base(const Libcrypto& crypto, uint8_t* out, const uint8_t* scalar) {
   if (!tableIsGood) return MultiplyBase(crypto, out, scalar);
   X25519BaseByTable(out, scalar);
   return 1;
+}
+
+int X25519Pairs(const Libcrypto& crypto, uint8_t* publics, uint8_t* shareds, const uint8_t* scalars, const uint8_t* points,
+                size_t count) {
+  int usable = 0;
+#if defined(__x86_64__)
+  static const bool vectorsAreGood = CpuHasAvx512() && VectorsAgree(crypto);
+  // All lanes cost what one does, which is more than a lone pair costs without them.
+  if (vectorsAreGood && count > 1) {
+    X25519PairsAvx512(publics, shareds, scalars, points, count);
+    for (size_t i = 0; i < count; i++) usable |= AnyBit(shareds + i * kPointBytes) << i;
+    return usable;
+  }
+#endif
+  for (size_t i = 0; i < count; i++) {
+    const size_t at = i * kPointBytes;
+    if (X25519Base(crypto, publics + at, scalars + at) != 1) return -1;
+    usable |= X25519(crypto, shareds + at, scalars + at, points + at) << i;
+  }
+  return usable;
 }
 
 }  // namespace tuntap

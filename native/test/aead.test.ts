@@ -1,7 +1,15 @@
 import { createCipheriv, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { AeadUnavailableError, aeadBackends, createAead, x25519, x25519Base } from "../aead.js";
+import {
+  AeadUnavailableError,
+  aeadBackends,
+  createAead,
+  X25519_PAIRS_MAX,
+  x25519,
+  x25519Base,
+  x25519Pairs,
+} from "../aead.js";
 import { HeaderCell, PacketBatch, RunKind } from "../packet-batch.js";
 
 const EBADMSG = 74;
@@ -257,4 +265,41 @@ test("x25519Base is the multiple of the base point 9", () => {
   }
   expect(() => x25519Base(new Uint8Array(32), new Uint8Array(31))).toThrow(RangeError);
   expect(() => x25519(new Uint8Array(32), new Uint8Array(32), new Uint8Array(33))).toThrow(RangeError);
+});
+
+test("Wycheproof x25519, one to four side by side: each as if it were alone", () => {
+  const all = [...vectors<XdhVector>("x25519")].map(({ vector }) => vector);
+  let zeros = 0;
+  for (let at = 0, group = 0; at < all.length; group++) {
+    const some = all.slice(at, at + 1 + (group % X25519_PAIRS_MAX));
+    at += some.length;
+    const joined = (part: (vector: XdhVector) => string): Uint8Array => hex(some.map(part).join(""));
+    const publics = new Uint8Array(32 * X25519_PAIRS_MAX).fill(1);
+    const shareds = new Uint8Array(32 * X25519_PAIRS_MAX).fill(1);
+    const scalars = joined((vector) => vector.private);
+    const usable = x25519Pairs(
+      publics,
+      shareds,
+      scalars,
+      joined((vector) => vector.public),
+      some.length,
+    );
+    some.forEach((vector, i) => {
+      const expected = new Uint8Array(32);
+      x25519Base(expected, hex(vector.private));
+      expect(publics.slice(32 * i, 32 * i + 32), `tcId ${vector.tcId}`).toEqual(expected);
+      expect(Buffer.from(shareds.slice(32 * i, 32 * i + 32)).toString("hex")).toBe(vector.shared);
+      const isZero = /^0*$/.test(vector.shared);
+      expect((usable >> i) & 1, `tcId ${vector.tcId}`).toBe(isZero ? 0 : 1);
+      if (isZero) zeros++;
+    });
+    expect(usable >> some.length).toBe(0);
+    expect(publics.slice(32 * some.length).every((byte) => byte === 1)).toBe(true);
+    expect(shareds.slice(32 * some.length).every((byte) => byte === 1)).toBe(true);
+  }
+  expect(zeros).toBeGreaterThan(0);
+  const four = (): Uint8Array => new Uint8Array(128);
+  for (const count of [0, -1, 5]) expect(() => x25519Pairs(four(), four(), four(), four(), count)).toThrow(RangeError);
+  expect(() => x25519Pairs(four(), four(), four(), new Uint8Array(95), 3)).toThrow(RangeError);
+  expect(() => x25519Pairs(four(), new Uint8Array(127), four(), four(), 4)).toThrow(RangeError);
 });

@@ -10,6 +10,8 @@
 #include "expect.h"
 #include "key_table.h"
 #include "secret_memory.h"
+#include "x25519_pairs.h"
+#include "x86_vectors.h"
 
 // The stack of newer sanitizers is a copy elsewhere, which nobody wipes: here the real one is looked at.
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options() { return "detect_stack_use_after_return=0"; }
@@ -152,12 +154,28 @@ void TestBackend(const char* name, Random& random) {
   EXPECT(Traces(left) == 0);
 }
 
+void TestX25519Pairs(Random& random) {
+#if defined(__x86_64__)
+  if (!CpuHasAvx512()) return;
+  const HiddenKey scalar(random);
+  uint8_t publics[2 * kKeyBytes], shareds[2 * kKeyBytes], scalars[2 * kKeyBytes] = {}, points[2 * kKeyBytes] = {9};
+  scalar.Reveal([&](const uint8_t* plain) {
+    memcpy(scalars + kKeyBytes, plain, kKeyBytes);
+    X25519PairsAvx512(publics, shareds, scalars, points, 2);
+  });
+  EXPECT(Traces(scalar) > 0);
+  explicit_bzero(scalars, sizeof scalars);
+  EXPECT(Traces(scalar) == 0);
+#endif
+}
+
 }  // namespace
 
 int main() {
   Random random(ChooseSeed());
   TestSecretMemory();
   TestKeyTable(random);
+  TestX25519Pairs(random);
   for (const char* name : AeadBackendNames()) {
     caseName = name;
     // Frames align themselves, so what one leaves and the next covers depends on where the stack stands.

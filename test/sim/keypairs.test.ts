@@ -253,6 +253,20 @@ describe("retransmission, [W] 6.4", () => {
     expect(Math.min(...gapsOf(alice))).toBeGreaterThanOrEqual(5_000);
   });
 
+  test("initiations that cross, with traffic at both ends at every moment, do not cross for ever", async () => {
+    for (let seed = 20; seed < 30; seed++) {
+      const world = await World.create(seed);
+      const [alice, bob] = world.pair();
+      for (let i = 0; i < 600; i++) {
+        alice.sendInner(ALICE, BOB, "p");
+        bob.sendInner(BOB, ALICE, "q");
+        world.run(20);
+      }
+      expect(gapsOf(alice).length + gapsOf(bob).length).toBeGreaterThan(0); // they did cross
+      expect(Object.values(onlyPeer(alice).keypairs).some((keypair) => keypair !== undefined)).toBe(true);
+    }
+  });
+
   test("unanswered initiations come again after 5 s and up to a third of a second of jitter", async () => {
     const world = await World.create(12);
     const [alice] = world.pair();

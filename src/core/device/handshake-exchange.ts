@@ -13,20 +13,21 @@ import {
   REKEY_TIMEOUT_MS,
 } from "../noise/constants.js";
 import { beginKeypair, createInitiation, type KeypairSecrets, NO_INDEX } from "../noise/handshake.js";
-import { secretBytes } from "../noise/secret-bytes.js";
+import type { InitiationKey } from "../noise/initiation-keys.js";
 import { PeerTimer } from "../timers/peer-timers.js";
 import { clearSource, copyRecord, ENDPOINT_BYTES, equalRemote, equalSource } from "../transport/endpoint-record.js";
 import { type Keypair, KeypairCell } from "../transport/keypair.js";
 import type { PacketBatch } from "../transport/packet-batch.js";
 import { type DeviceState, dropStaged } from "./device-state.js";
 import { HandshakeReceiver } from "./handshake-receiver.js";
+import { GROUP_MAX, InitiationQueue } from "./initiation-queue.js";
 import { IndexValue } from "./keypair-pool.js";
 import { HANDSHAKE_TOS } from "./outbox.js";
 import { type Peer, PeerTime } from "./peer.js";
 import { PeerCell } from "./peer-statistics.js";
+import { RetryJitter } from "./retry-jitter.js";
 import type { SendPath } from "./send-path.js";
 
-const JITTERS_AHEAD = 512;
 const ATTEMPTS_MAX = Math.floor(REKEY_ATTEMPT_TIME_MS / REKEY_TIMEOUT_MS);
 const ZERO_KEY_MATERIAL_MS = 3 * REJECT_AFTER_TIME_MS;
 const REKEY_ON_RECEIVE_MS = REJECT_AFTER_TIME_MS - KEEPALIVE_TIMEOUT_MS - REKEY_TIMEOUT_MS;
@@ -36,19 +37,18 @@ export class HandshakeExchange {
   readonly #receiver: HandshakeReceiver;
   #send!: SendPath;
   #timerPeers: number;
-  /** Random numbers drawn ahead: one call of the generator costs as much as a packet. */
-  readonly #jitters = new Uint16Array(JITTERS_AHEAD);
-  #jittersLeft = 0;
-  readonly #ephemeral = secretBytes(32);
+  readonly jitter: RetryJitter;
   readonly #timestamp = new Uint8Array(12);
   readonly #initiation = new Uint8Array(INITIATION_BYTES);
-  /** Peers whose initiation waits for a turn with budget, in order. */
-  readonly #waiting = new Set<Peer>();
+  /** Initiations that wait for the turn's end, or for one with budget. */
+  readonly #initiations: InitiationQueue;
 
   constructor(state: DeviceState, timerPeers: number) {
     this.#state = state;
     this.#timerPeers = timerPeers;
     this.#receiver = new HandshakeReceiver(state, this);
+    this.#initiations = new InitiationQueue(state, this);
+    this.jitter = new RetryJitter(state.deps.random);
   }
 
   /** The send path and this class need each other. */
@@ -66,16 +66,6 @@ export class HandshakeExchange {
     this.#receiver.outboxFlushed();
   }
 
-  /** @returns 0 to REKEY_TIMEOUT_JITTER_MS_MAX, whole ms, random */
-  jitterMs(): number {
-    if (this.#jittersLeft === 0) {
-      this.#state.deps.random(new Uint8Array(this.#jitters.buffer)); // cold: once every JITTERS_AHEAD calls
-      this.#jittersLeft = JITTERS_AHEAD;
-    }
-    const drawn = this.#jitters[--this.#jittersLeft];
-    return (drawn * (REKEY_TIMEOUT_JITTER_MS_MAX + 1)) >>> 16;
-  }
-
   /** Makes room for a new peer's timers. */
   peerAdded(peer: Peer): void {
     if (peer.id < this.#timerPeers) return;
@@ -85,7 +75,7 @@ export class HandshakeExchange {
 
   /** Whether there is handshake work that a turn had no budget for. */
   get isWaiting(): boolean {
-    return this.#waiting.size > 0 || this.#receiver.isWaiting;
+    return this.#initiations.size > 0 || this.#receiver.isWaiting;
   }
 
   /** Messages that came and wait for a turn with budget: they enter the ledger when it comes. */
@@ -95,48 +85,58 @@ export class HandshakeExchange {
 
   /** Does what waits as far as the budget goes, messages of others and own ones in turn. Cold: only when some wait. */
   goOn(nowMs: number): void {
-    const { budget } = this.#state;
-    while (this.isWaiting && budget.take()) {
-      if (this.#receiver.isWaiting) this.#receiver.goOn(nowMs);
-      if (this.#waiting.size === 0 || !budget.take()) continue;
-      const peer = this.#waiting.values().next().value as Peer;
-      this.#waiting.delete(peer);
-      this.#initiateNow(peer, nowMs);
+    for (let isOwnTurn = false; this.isWaiting; isOwnTurn = !isOwnTurn) {
+      const othersWait = this.#receiver.isWaiting;
+      if (othersWait && !(isOwnTurn && this.#initiations.size > 0)) {
+        if (!this.#state.budget.take()) return;
+        this.#receiver.goOn(nowMs);
+      } else if (!this.#initiations.sendSome(othersWait ? 1 : GROUP_MAX, nowMs)) return;
     }
   }
 
   /**
    * Sends a handshake initiation, or puts it in line behind others; at most one per REKEY_TIMEOUT: now, or when that has passed.
-   * @param isRetry  counted against REKEY_ATTEMPT_TIME; otherwise the count starts anew
+   * @param isRetry  counted against REKEY_ATTEMPT_TIME, and made at the turn's end, with others; otherwise the count starts anew
    */
   initiate(peer: Peer, nowMs: number, isRetry: boolean): void {
     if (!isRetry) peer.handshakeAttempts = 0;
-    if (!this.#mayInitiate(peer, nowMs)) return;
-    if (this.#state.budget.take()) this.#initiateNow(peer, nowMs);
-    else this.#waiting.add(peer);
+    if (!this.mayInitiate(peer, nowMs) || (!isRetry && this.#isAboutToRetry(peer, nowMs))) return;
+    if (!isRetry && this.#state.budget.take()) this.#initiations.sendNow(peer, nowMs);
+    else this.#initiations.add(peer);
+  }
+
+  /**
+   * Whether the next try is a jitter away. Traffic must not bring it forward: where it flows both ways both ends would begin again
+   * REKEY_TIMEOUT after two initiations that crossed, and cross again, for as long as it flows.
+   */
+  #isAboutToRetry(peer: Peer, nowMs: number): boolean {
+    const lateMs = nowMs - peer.times[PeerTime.HandshakeSent] - REKEY_TIMEOUT_MS;
+    return (
+      lateMs <= REKEY_TIMEOUT_JITTER_MS_MAX && this.#state.timers.isPending(peer.id, PeerTimer.RetransmitHandshake)
+    );
   }
 
   /** Within REKEY_TIMEOUT of the last message the time after it is noted instead. */
-  #mayInitiate(peer: Peer, nowMs: number): boolean {
+  mayInitiate(peer: Peer, nowMs: number): boolean {
     const { identity, isUp, timers } = this.#state;
     if (identity === undefined || !isUp || !peer.hasEndpoint) return false;
     const pauseMs = peer.times[PeerTime.HandshakeSent] + REKEY_TIMEOUT_MS - nowMs;
     if (pauseMs <= 0) return true;
     // It may be our own response that began the pause, and be lost: what waits must not have to wait for more traffic.
-    timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());
+    timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitter.nextMs());
     return false;
   }
 
-  #initiateNow(peer: Peer, nowMs: number): void {
-    if (!this.#mayInitiate(peer, nowMs)) return;
+  /** Sends an initiation. @param key  made for this peer */
+  initiateWith(peer: Peer, key: InitiationKey, nowMs: number): void {
     peer.times[PeerTime.HandshakeSent] = nowMs;
-    if (!this.#buildInitiation(peer, nowMs)) return;
+    if (!this.#buildInitiation(peer, key, nowMs)) return;
     this.#state.events.handshakeSent?.(peer, peer.handshakeAttempts);
     peer.statistics.initiationSent(nowMs);
     peer.times[PeerTime.InitiationSentFine] = this.#fineMs(nowMs);
     this.#state.outbox.addDatagram(this.#initiation, peer.id, HANDSHAKE_TOS);
     this.#controlSent(peer, nowMs);
-    this.#arm(peer, PeerTimer.RetransmitHandshake, nowMs, REKEY_TIMEOUT_MS + this.jitterMs());
+    this.#arm(peer, PeerTimer.RetransmitHandshake, nowMs, REKEY_TIMEOUT_MS + this.jitter.nextMs());
   }
 
   /** A handshake message of the peer was authenticated: it is alive. */
@@ -243,7 +243,7 @@ export class HandshakeExchange {
   /** Zeroes a peer's keypairs and handshake, and begins anew with it; its configuration stays. */
   forgetKeys(peer: Peer): void {
     this.#zeroKeys(peer);
-    this.#waiting.delete(peer);
+    this.#initiations.remove(peer);
     peer.times[PeerTime.HandshakeSent] = Number.NEGATIVE_INFINITY;
     peer.handshakeAttempts = 0;
   }
@@ -302,16 +302,14 @@ export class HandshakeExchange {
     peer.handshake.localIndex = NO_INDEX;
   }
 
-  #buildInitiation(peer: Peer, nowMs: number): boolean {
+  #buildInitiation(peer: Peer, key: InitiationKey, nowMs: number): boolean {
     const { noise, deps, timestamps } = this.#state;
     const index = this.freshHandshakeIndex(peer);
     peer.handshake.localIndex = index;
-    deps.random(this.#ephemeral);
     const wallMs = deps.wallMs();
     timestamps.next(this.#timestamp, deps.timestampKeeper?.believe(wallMs) ?? wallMs);
     deps.timestampKeeper?.reserve(timestamps.last);
-    const refused = createInitiation(noise, peer.handshake, this.#initiation, this.#ephemeral, this.#timestamp, index);
-    deps.primitives.wipe(this.#ephemeral);
+    const refused = createInitiation(noise, peer.handshake, this.#initiation, key, this.#timestamp, index);
     if (refused !== DropReason.None) {
       this.#releaseHandshakeIndex(peer);
       this.#state.events.handshakeRefused?.(peer, refused);

@@ -190,7 +190,7 @@ export class SendPath {
     peer.bytes[PeerBytes.Sent] += bytes;
     timers.cancel(peer.id, PeerTimer.SendKeepalive);
     if (!isEmpty && !timers.isPending(peer.id, PeerTimer.NewHandshake)) {
-      timers.arm(peer.id, PeerTimer.NewHandshake, nowMs, NEW_HANDSHAKE_MS + this.#exchange.jitterMs());
+      timers.arm(peer.id, PeerTimer.NewHandshake, nowMs, NEW_HANDSHAKE_MS + this.#exchange.jitter.nextMs());
     }
     this.#exchange.traversed(peer, nowMs);
     this.#exchange.keepKeyFreshOnSend(peer, nowMs);

@@ -25,6 +25,7 @@ import {
   writeInitiation,
   writeResponse,
 } from "./ik-psk2.js";
+import type { InitiationKey } from "./initiation-keys.js";
 import type { Primitives } from "./primitives.js";
 import { secretBytes } from "./secret-bytes.js";
 import { SymmetricState } from "./symmetric-state.js";
@@ -139,14 +140,15 @@ export class Handshake {
 
 /**
  * Initiator, step 1: writes an initiation without macs into `out` (148 bytes) and starts `handshake` over.
- * @param ephemeral  32 random bytes, copied: wipe yours. @param timestamp  12 bytes. @param localIndex  fresh random u32.
+ * @param ephemeral  32 random bytes, or what was made of them for this peer; copied: wipe yours. @param timestamp  12 bytes.
+ * @param localIndex  fresh random u32.
  * @returns DropReason.None, or HandshakeInvalid if the peer's key yields an all-zero secret: `handshake` is clear then.
  */
 export function createInitiation(
   context: HandshakeContext,
   handshake: Handshake,
   out: Uint8Array,
-  ephemeral: Uint8Array,
+  ephemeral: Uint8Array | InitiationKey,
   timestamp: Uint8Array,
   localIndex: number,
 ): DropReason {
@@ -154,9 +156,18 @@ export function createInitiation(
   if (!handshake.learnStaticStatic(context)) return DropReason.HandshakeInvalid;
   const { primitives, identity } = context;
   const { symmetric, remoteStatic, staticStatic, ephemeralPrivate, ephemeralPublic } = handshake;
-  setEphemeral(primitives, handshake, ephemeral);
+  let ephemeralStatic: Uint8Array | undefined;
+  if (ephemeral instanceof Uint8Array) {
+    setEphemeral(primitives, handshake, ephemeral);
+  } else {
+    ephemeralPrivate.set(ephemeral.ephemeralPrivate);
+    clamp(ephemeralPrivate);
+    ephemeralPublic.set(ephemeral.ephemeralPublic);
+    ephemeralStatic = ephemeral.ephemeralStatic;
+  }
   symmetric.copyFrom(context.start);
-  const keys = { staticPublic: identity.publicKey, ephemeralPrivate, ephemeralPublic, remoteStatic, staticStatic };
+  const staticPublic = identity.publicKey;
+  const keys = { staticPublic, ephemeralPrivate, ephemeralPublic, ephemeralStatic, remoteStatic, staticStatic };
   if (!writeInitiation(primitives, symmetric, keys, timestamp, out, INITIATION_NOISE_OFFSET)) {
     handshake.clear();
     return DropReason.HandshakeInvalid;

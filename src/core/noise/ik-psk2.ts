@@ -9,6 +9,7 @@ import type { SymmetricState } from "./symmetric-state.js";
 
 const SEALED_STATIC_BYTES = KEY_BYTES + AEAD_TAG_BYTES;
 const EMPTY = new Uint8Array(0);
+const ZERO_KEY = new Uint8Array(KEY_BYTES);
 /** Every shared secret passes through here and is wiped. */
 const shared = secretBytes(KEY_BYTES);
 
@@ -17,6 +18,8 @@ export interface InitiatorKeys {
   readonly staticPublic: Uint8Array;
   readonly ephemeralPrivate: Uint8Array;
   readonly ephemeralPublic: Uint8Array;
+  /** DH of the ephemeral key and the responder's static one, where it was made before. */
+  readonly ephemeralStatic?: Uint8Array | undefined;
   readonly remoteStatic: Uint8Array;
   /** DH of both static keys, computed once a peer. */
   readonly staticStatic: Uint8Array;
@@ -37,7 +40,12 @@ export function writeInitiation(
   mixEphemeral(state, keys.ephemeralPublic);
   offset += KEY_BYTES;
   // es
-  if (!mixShared(p, state, keys.ephemeralPrivate, keys.remoteStatic)) return false;
+  if (keys.ephemeralStatic === undefined) {
+    if (!mixShared(p, state, keys.ephemeralPrivate, keys.remoteStatic)) return false;
+  } else {
+    if (p.equal(keys.ephemeralStatic, ZERO_KEY)) return false;
+    state.mixKey(keys.ephemeralStatic);
+  }
   // s
   state.encryptAndHash(out.subarray(offset, offset + SEALED_STATIC_BYTES), keys.staticPublic);
   offset += SEALED_STATIC_BYTES;

@@ -12,6 +12,11 @@ export interface Primitives {
   x25519(out: Uint8Array, scalar: Uint8Array, point: Uint8Array): boolean;
   /** `out` = the public key of `scalar`. */
   x25519Base(out: Uint8Array, scalar: Uint8Array): void;
+  /**
+   * For `count` scalars, at most {@link PAIRS_MAX}: `publics[i]` = the public key of `scalars[i]`, `shareds[i]` = scalars[i] ·
+   * points[i]; 32 bytes each, one behind the other. @returns bit i: shareds[i] is not all zeros, and may be used.
+   */
+  x25519Pairs(publics: Uint8Array, shareds: Uint8Array, scalars: Uint8Array, points: Uint8Array, count: number): number;
   /** ChaCha20-Poly1305, nonce = 4 zero bytes and `counter` u64 LE. `out`: plaintext length + 16. RFC 8439 2.8. */
   aeadSeal(out: Uint8Array, key: Uint8Array, counter: number, plaintext: Uint8Array, ad: Uint8Array): void;
   /** `out`: ciphertext length − 16. @returns false, and `out` untouched, if the tag does not verify. */
@@ -32,8 +37,11 @@ export interface Primitives {
   wipe(bytes: Uint8Array): void;
 }
 
-/** A faster X25519, such as the native one. `x25519` may leave the check for zero to this file. */
-export type X25519Overrides = Partial<Pick<Primitives, "x25519" | "x25519Base">>;
+/** Pairs that {@link Primitives.x25519Pairs} takes at most. */
+export const PAIRS_MAX = 4;
+
+/** A faster X25519, such as the native one. The check for zero may be left to this file. */
+export type X25519Overrides = Partial<Pick<Primitives, "x25519" | "x25519Base" | "x25519Pairs">>;
 
 /** Loads libsodium and returns the primitives. @param overrides  replaces X25519; the all-zero check stays. */
 export async function createPrimitives(overrides: X25519Overrides = {}): Promise<Primitives> {
@@ -103,6 +111,31 @@ class SodiumPrimitives implements Primitives {
     this.sodium._crypto_scalarmult_base(this.cellA, this.cellB);
     this.take(out, this.cellA, KEY_BYTES);
     this.clear(this.cellA, 2 * KEY_BYTES);
+  }
+
+  x25519Pairs(
+    publics: Uint8Array,
+    shareds: Uint8Array,
+    scalars: Uint8Array,
+    points: Uint8Array,
+    count: number,
+  ): number {
+    const all = this.overrides.x25519Pairs;
+    let usable = all === undefined ? 2 ** count - 1 : all(publics, shareds, scalars, points, count);
+    for (let i = 0; i < count; i++) {
+      const from = i * KEY_BYTES;
+      const to = from + KEY_BYTES;
+      const shared = shareds.subarray(from, to);
+      if (all === undefined) {
+        const scalar = scalars.subarray(from, to);
+        this.x25519Base(publics.subarray(from, to), scalar);
+        this.x25519(shared, scalar, points.subarray(from, to));
+      }
+      let bits = 0;
+      for (let k = 0; k < KEY_BYTES; k++) bits |= shared[k];
+      if (bits === 0) usable &= ~(1 << i);
+    }
+    return usable;
   }
 
   aeadSeal(out: Uint8Array, key: Uint8Array, counter: number, plaintext: Uint8Array, ad: Uint8Array): void {

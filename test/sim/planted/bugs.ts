@@ -153,7 +153,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a lost response is never asked for again",
     EXCHANGE,
-    "    this.#arm(peer, PeerTimer.RetransmitHandshake, nowMs, REKEY_TIMEOUT_MS + this.jitterMs());\n",
+    "    this.#arm(peer, PeerTimer.RetransmitHandshake, nowMs, REKEY_TIMEOUT_MS + this.jitter.nextMs());\n",
     "",
   ),
   bug("a peer that is removed keeps its preshared key", HANDSHAKE, "    this.presharedKey.fill(0);\n", ""),
@@ -177,7 +177,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "within REKEY_TIMEOUT of a response, what is staged waits for more traffic",
     EXCHANGE,
-    "    timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitterMs());\n",
+    "    timers.armIfIdle(peer.id, PeerTimer.RetransmitHandshake, nowMs, pauseMs + this.jitter.nextMs());\n",
     "",
   ),
   bug(

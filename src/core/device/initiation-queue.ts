@@ -1,0 +1,78 @@
+// Peers whose handshake initiation waits, and the ephemeral keys of those whose turn has come, made for several at once.
+// It must not know messages or timers.
+import { type InitiationKey, InitiationKeys } from "../noise/initiation-keys.js";
+import { PAIRS_MAX } from "../noise/primitives.js";
+import type { DeviceState } from "./device-state.js";
+import type { Peer } from "./peer.js";
+
+/** What sends: the handshake exchange. */
+export interface InitiationSender {
+  /** Whether an initiation may go to this peer now. */
+  mayInitiate(peer: Peer, nowMs: number): boolean;
+  /** Sends it. @param key  made for this peer, borrowed */
+  initiateWith(peer: Peer, key: InitiationKey, nowMs: number): void;
+}
+
+export class InitiationQueue {
+  readonly #state: DeviceState;
+  readonly #sender: InitiationSender;
+  /** In order. */
+  readonly #waiting = new Set<Peer>();
+  readonly #group: Peer[] = [];
+  readonly #groupKeys = new InitiationKeys();
+  /** Of one that does not wait, which a message of the group may bring about when it leaves. */
+  readonly #loneKeys = new InitiationKeys();
+
+  constructor(state: DeviceState, sender: InitiationSender) {
+    this.#state = state;
+    this.#sender = sender;
+  }
+
+  /** Peers that wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  add(peer: Peer): void {
+    this.#waiting.add(peer);
+  }
+
+  remove(peer: Peer): void {
+    this.#waiting.delete(peer);
+  }
+
+  /** Initiates to a peer that may be and need not wait. */
+  sendNow(peer: Peer, nowMs: number): void {
+    const { primitives, random } = this.#state.deps;
+    this.#loneKeys.add(peer.handshake.remoteStatic);
+    this.#loneKeys.make(primitives, random);
+    this.#sender.initiateWith(peer, this.#loneKeys.key(0), nowMs);
+    this.#loneKeys.wipe(primitives);
+  }
+
+  /**
+   * Initiates to some that wait, a unit of the budget each; those that may not be any more are forgotten.
+   * @param most  at most PAIRS_MAX. @returns false: there is no budget left, or nobody waits
+   */
+  sendSome(most: number, nowMs: number): boolean {
+    const { budget, deps } = this.#state;
+    const group = this.#group;
+    let taken = 0;
+    for (const peer of this.#waiting) {
+      if (taken === most || !budget.take()) break;
+      taken++;
+      this.#waiting.delete(peer);
+      if (!this.#sender.mayInitiate(peer, nowMs)) continue;
+      this.#groupKeys.add(peer.handshake.remoteStatic);
+      group.push(peer);
+    }
+    if (group.length > 0) this.#groupKeys.make(deps.primitives, deps.random);
+    for (let i = 0; i < group.length; i++) this.#sender.initiateWith(group[i], this.#groupKeys.key(i), nowMs);
+    this.#groupKeys.wipe(deps.primitives);
+    group.length = 0;
+    return taken > 0;
+  }
+}
+
+/** Initiations at once, where nobody else waits. */
+export const GROUP_MAX = PAIRS_MAX;
