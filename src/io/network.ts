@@ -7,9 +7,9 @@ import { ENDPOINT_BYTES, FAMILY_IPV4, FAMILY_IPV6, familyOf } from "../core/tran
 
 /**
  * Asked of the kernel; forced past net.core limits where the process may. Eight TCP streams of a local sender have 32 MB under way at
- * most, and the kernel counts more than the bytes; twice as much never overflows, but then the queue outgrows the caches.
+ * most, and the kernel counts more than the bytes: half as much overflows now and then.
  */
-const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
+const RECEIVE_BUFFER_BYTES = 64 * 1024 * 1024;
 const SEND_BUFFER_BYTES = 16 * 1024 * 1024;
 const EAFNOSUPPORT = 97;
 const EADDRINUSE = 98;

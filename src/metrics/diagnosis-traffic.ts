@@ -78,7 +78,7 @@ const dropRules: readonly DropRule[] = [
     next: () => [
       {
         text: "allow larger buffers, and give the daemon CAP_NET_ADMIN",
-        command: "sysctl -w net.core.rmem_max=33554432",
+        command: "sysctl -w net.core.rmem_max=67108864",
       },
       { text: "see whether the daemon has a processor to itself", command: "top -H" },
     ],

@@ -172,7 +172,7 @@ describe("longhaul why", requireTools(["ip", "wg", "ping", "nft", "script"]), ()
         await sleep(300);
         process.kill(pid, "SIGSTOP");
         try {
-          await Promise.all([blast(left, "192.0.2.2", 51_826, 40_000), blast(faults.right, "10.9.6.254", 9, 3_000)]);
+          await Promise.all([blast(left, "192.0.2.2", 51_826, 100_000), blast(faults.right, "10.9.6.254", 9, 3_000)]);
         } finally {
           process.kill(pid, "SIGCONT");
         }
