@@ -44,10 +44,15 @@ export class InitiationQueue {
   /** Initiates to a peer that may be and need not wait. */
   sendNow(peer: Peer, nowMs: number): void {
     const { primitives, random } = this.#state.deps;
-    this.#loneKeys.add(peer.handshake.remoteStatic);
-    this.#loneKeys.make(primitives, random);
-    this.#sender.initiateWith(peer, this.#loneKeys.key(0), nowMs);
-    this.#loneKeys.wipe(primitives);
+    const keys = this.#loneKeys;
+    keys.wipe(primitives); // a message that leaves may bring about another: the outer one has used its key by then
+    try {
+      keys.add(peer.handshake.remoteStatic);
+      keys.make(primitives, random);
+      this.#sender.initiateWith(peer, keys.key(0), nowMs);
+    } finally {
+      keys.wipe(primitives);
+    }
   }
 
   /**
@@ -55,22 +60,31 @@ export class InitiationQueue {
    * @param most  at most PAIRS_MAX. @returns false: there is no budget left, or nobody waits
    */
   sendSome(most: number, nowMs: number): boolean {
-    const { budget, deps } = this.#state;
-    const group = this.#group;
+    const taken = this.#takeGroup(most, nowMs);
+    const { primitives, random } = this.#state.deps;
+    const [group, keys] = [this.#group, this.#groupKeys];
+    try {
+      if (group.length > 0) keys.make(primitives, random);
+      for (let i = 0; i < group.length; i++) this.#sender.initiateWith(group[i], keys.key(i), nowMs);
+    } finally {
+      keys.wipe(primitives);
+      group.length = 0;
+    }
+    return taken > 0;
+  }
+
+  /** @returns how many no longer wait; those of them that may be initiated to are the group. */
+  #takeGroup(most: number, nowMs: number): number {
     let taken = 0;
     for (const peer of this.#waiting) {
-      if (taken === most || !budget.take()) break;
+      if (taken === most || !this.#state.budget.take()) break;
       taken++;
       this.#waiting.delete(peer);
       if (!this.#sender.mayInitiate(peer, nowMs)) continue;
       this.#groupKeys.add(peer.handshake.remoteStatic);
-      group.push(peer);
+      this.#group.push(peer);
     }
-    if (group.length > 0) this.#groupKeys.make(deps.primitives, deps.random);
-    for (let i = 0; i < group.length; i++) this.#sender.initiateWith(group[i], this.#groupKeys.key(i), nowMs);
-    this.#groupKeys.wipe(deps.primitives);
-    group.length = 0;
-    return taken > 0;
+    return taken;
   }
 }
 
