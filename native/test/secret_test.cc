@@ -154,8 +154,8 @@ void TestBackend(const char* name, Random& random) {
   EXPECT(Traces(left) == 0);
 }
 
-void TestX25519Pairs(Random& random) {
 #if defined(__x86_64__)
+void TestX25519Pairs(Random& random) {
   if (!CpuHasAvx512()) return;
   const HiddenKey scalar(random);
   uint8_t publics[2 * kKeyBytes], shareds[2 * kKeyBytes], scalars[2 * kKeyBytes] = {}, points[2 * kKeyBytes] = {9};
@@ -166,8 +166,8 @@ void TestX25519Pairs(Random& random) {
   EXPECT(Traces(scalar) > 0);
   explicit_bzero(scalars, sizeof scalars);
   EXPECT(Traces(scalar) == 0);
-#endif
 }
+#endif
 
 }  // namespace
 
@@ -175,7 +175,9 @@ int main() {
   Random random(ChooseSeed());
   TestSecretMemory();
   TestKeyTable(random);
+#if defined(__x86_64__)
   TestX25519Pairs(random);
+#endif
   for (const char* name : AeadBackendNames()) {
     caseName = name;
     // Frames align themselves, so what one leaves and the next covers depends on where the stack stands.

@@ -28,6 +28,7 @@ import { gatewayStatus } from "./gateway-status.js";
 import type { DaemonLog } from "./log.js";
 import { OneAtATime } from "./one-at-a-time.js";
 import { TimestampFloor } from "./timestamp-floor.js";
+import { TunFailures } from "./tun-failures.js";
 
 /** Peers that a device can hold. */
 export const PEERS_MAX = 16_384;
@@ -117,11 +118,17 @@ export class Gateway {
     );
     this.#kernel = new KernelCounters(this.device.state.ledger, tun);
     const loop = new LoopStatistics();
+    const tunFailures = new TunFailures(options.log);
+    const tunFailed = (errno: number): void => {
+      this.#links.look();
+      // down or gone: the look said so
+      if (this.device.state.isUp) tunFailures.tell(errno, this.#loop.readNowMs());
+    };
     this.#loop = new EventLoop(
       this.device,
       tun,
       this.#network,
-      { tunFailed: () => this.#links.look(), tunSpokeWhileDown: () => this.#links.look() },
+      { tunFailed, tunSpokeWhileDown: () => this.#links.look() },
       loop,
     );
     this.statistics = this.#makeStatistics(loop);

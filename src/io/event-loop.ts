@@ -44,6 +44,8 @@ const SMALL_BITS = SMALL4_BIT | SMALL6_BIT;
 const BULK_BITS = SOCKET4_BIT | SOCKET6_BIT;
 const ALL_BITS = TUN_BIT | BULK_BITS | SMALL_BITS;
 const EAGAIN = 11;
+/** How long a TUN that cannot be read is left alone: it stays readable, and the loop would spin. */
+const TUN_REST_MS = 20;
 /** No deadline of the device. */
 const FIRED_MS = -1;
 /** Cells of the poller's clock. */
@@ -51,7 +53,7 @@ const BOOT_MS = 0;
 
 /** What the loop tells its owner; none is called per packet. */
 export interface EventLoopListener {
-  /** A TUN read failed with this errno: the interface is down or gone. */
+  /** A TUN read failed with this errno, most likely because the interface is down or gone. It is tried again. */
   tunFailed(errno: number): void;
   /** Packets came out of the TUN while the device is down: it must be up. */
   tunSpokeWhileDown(): void;
@@ -72,6 +74,8 @@ export class EventLoop {
   #socket6: UdpSocket | undefined;
   /** Bits of the sockets that are watched. */
   #socketBits = 0;
+  /** Runs while the TUN is left alone. */
+  #tunRest: NodeJS.Timeout | undefined;
 
   constructor(device: Device, tun: Tun, network: Network, listener: EventLoopListener, statistics: LoopStatistics) {
     this.#device = device;
@@ -83,7 +87,7 @@ export class EventLoop {
     watchAbsences(statistics.cells, statistics.absences, LOOP_BOUNDS_MS);
     readClock(this.#poller.clock);
     this.#epochMs = Math.floor(this.#poller.clock[BOOT_MS]) - 1;
-    for (const fd of tun.fds) this.#poller.add(fd, TUN_BIT);
+    this.#watchTun();
   }
 
   /** Reads the clock outside a turn. @returns device time: whole ms of boot time since the loop was made */
@@ -130,7 +134,21 @@ export class EventLoop {
 
   /** Stops. The descriptors stay open. */
   close(): void {
+    clearTimeout(this.#tunRest);
     this.#poller.close();
+  }
+
+  #watchTun(): void {
+    for (const fd of this.#tun.fds) this.#poller.add(fd, TUN_BIT);
+  }
+
+  // cold: a read failed
+  #restTun(): void {
+    for (const fd of this.#tun.fds) this.#poller.remove(fd);
+    this.#tunRest = setTimeout(() => {
+      this.#tunRest = undefined;
+      this.#watchTun();
+    }, TUN_REST_MS);
   }
 
   #watch(socket: UdpSocket | undefined, bit: number, smallBit: number): void {
@@ -201,11 +219,14 @@ export class EventLoop {
 
   /** @returns whether there may be more */
   #outboundBatch(nowMs: number): boolean {
+    if (this.#tunRest !== undefined) return false;
     const batch = this.#outbound;
     batch.clear();
     const runs = this.#tun.readBatch(batch);
     if (runs < 0) {
-      if (runs !== -EAGAIN) this.#listener.tunFailed(-runs);
+      if (runs === -EAGAIN) return false;
+      this.#restTun();
+      this.#listener.tunFailed(-runs);
       return false;
     }
     if (runs === 0) return false;

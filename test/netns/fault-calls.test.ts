@@ -124,6 +124,35 @@ describe("calls that fail", requireTools(["ip", "wg", "ping", "g++"]), () => {
     await everythingIsAccountedFor(left);
   });
 
+  test.each(["EIO", "ENOMEM", "EFAULT", "EBADF", "EINTR"] as const)(
+    "TUN reads that fail with %s lose nothing",
+    async (errno) => {
+      const { left, right } = pair;
+      const before = calls.mend("tunRead");
+      calls.fail("tunRead", errno, 5);
+      expect(await ping(left.host, right.address())).toBe(3);
+      expect(calls.mend("tunRead") - before).toBe(5);
+      await everythingIsAccountedFor(left);
+    },
+  );
+
+  test("TUN reads that fail for a second do not make the loop spin; what waited goes then", async () => {
+    const { left, right } = pair;
+    const before = await status(left);
+    calls.fail("tunRead", "EIO");
+    const replies = ping(left.host, right.address(), { count: 5, intervalS: 0.2, waitS: 3 });
+    await sleep(1_000);
+    const { loop } = await status(left);
+    expect(loop.absences - before.loop.absences).toBeLessThan(2_000);
+    calls.mend("tunRead");
+    expect(await replies).toBe(5);
+    const told = (await left.log()).split("\n").filter((line) => line.includes("cannot be read")).length;
+    expect(told).toBeGreaterThan(0);
+    expect(told).toBeLessThan(5);
+    await everythingIsAccountedFor(left);
+    await tunnelWorks();
+  });
+
   test("a stream goes on when sends fail now and then", async () => {
     const { left, right } = pair;
     const before = calls.mend("udpSend");

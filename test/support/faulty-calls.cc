@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
@@ -15,6 +16,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 #include <cstdint>
 
 namespace {
@@ -30,6 +32,7 @@ struct Orders {
   Fault udpSend;
   Fault tunWrite;
   Fault udpReceive;
+  Fault tunRead;
   std::atomic<int64_t> bootAheadMs;
 };
 
@@ -147,6 +150,19 @@ int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* tim
 ssize_t writev(int fd, const iovec* pieces, int count) {
   static auto* next = Next<ssize_t(int, const iovec*, int)>("writev");
   return Fails(orders ? &orders->tunWrite : nullptr, IsTun(fd)) ? -1 : next(fd, pieces, count);
+}
+
+// The daemon reads its TUN by number.
+long syscall(long number, ...) {
+  static auto* next = Next<long(long, ...)>("syscall");
+  long a[6];
+  va_list list;
+  va_start(list, number);
+  for (long& argument : a) argument = va_arg(list, long);
+  va_end(list);
+  const bool mayFail = number == SYS_read && orders != nullptr && orders->tunRead.error.load() != 0;
+  if (mayFail && Fails(&orders->tunRead, IsTun(int(a[0])))) return -1;
+  return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 int clock_gettime(clockid_t clock, timespec* time) {

@@ -10,11 +10,11 @@ import type { DaemonProgram } from "./programs.js";
 
 const SOURCE = fileURLToPath(new URL("./faulty-calls.cc", import.meta.url));
 const PATH = "/run/faulty-calls";
-const ORDERS_BYTES = 56;
-const BOOT_AHEAD_AT = 48;
+const ORDERS_BYTES = 72;
+const BOOT_AHEAD_AT = 64;
 
 /** Calls that can fail, and where their cells are: errno, calls left to fail, calls that failed. */
-const callAt = { udpSend: 0, tunWrite: 16, udpReceive: 32 } as const;
+const callAt = { udpSend: 0, tunWrite: 16, udpReceive: 32, tunRead: 48 } as const;
 export type FaultyCall = keyof typeof callAt;
 export type Errno = keyof typeof constants.errno;
 
