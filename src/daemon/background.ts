@@ -8,7 +8,7 @@ import { closeSync, writeSync } from "node:fs";
 const READY_FD_VARIABLE = "LONGHAUL_READY_FD";
 
 /** As in the first line of bin/longhaul. */
-const NODE_OPTIONS = ["--no-memory-reducer", "--initial-heap-size=64", "--max-semi-space-size=2"];
+const NODE_OPTIONS = ["--no-memory-reducer", "--initial-heap-size=64", "--max-semi-space-size=4"];
 
 // The child's descriptors.
 const READY_FD = 3;

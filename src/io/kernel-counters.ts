@@ -7,9 +7,9 @@ import { KERNEL_CELLS, KernelCell } from "../core/device/statistics.js";
 import { DropReason } from "../core/drop-reason.js";
 import { readHostUdpLosses } from "./host-udp.js";
 
-/** Which native cell adds to which of ours. */
-type Sums = readonly (readonly [from: number, to: number])[];
-const tunSums: Sums = [
+/** Which native cell adds to which of ours: pairs, one behind the other, read by index. What iterates makes garbage each second. */
+const pairs = (...rows: readonly (readonly [from: number, to: number])[]): Int32Array => Int32Array.from(rows.flat());
+const tunSums = pairs(
   [TunStat.Reads, KernelCell.TunReads],
   [TunStat.Segments, KernelCell.TunReadPackets],
   [TunStat.ReadBytes, KernelCell.TunReadBytes],
@@ -19,8 +19,8 @@ const tunSums: Sums = [
   [TunStat.RetriedUncoalesced, KernelCell.TunRetriedUncoalesced],
   [TunStat.QueueDropped, KernelCell.TunTxDropped],
   [TunStat.KernelDropped, KernelCell.TunRxDropped],
-];
-const udpSums: Sums = [
+);
+const udpSums = pairs(
   [UdpStat.ReceiveCalls, KernelCell.UdpReceiveCalls],
   [UdpStat.ReceiveMessages, KernelCell.UdpReceiveMessages],
   [UdpStat.ReceiveDatagrams, KernelCell.UdpReceivedDatagrams],
@@ -33,18 +33,18 @@ const udpSums: Sums = [
   [UdpStat.GsoRetried, KernelCell.UdpGsoRetried],
   [UdpStat.SourceCleared, KernelCell.UdpSourceCleared],
   [UdpStat.SmallDatagrams, KernelCell.UdpSmallDatagrams],
-];
+);
 /** Losses that only native code sees: datagrams, and reads of the TUN. */
-const udpLosses: Sums = [
+const udpLosses = pairs(
   [UdpStat.RxOverflow, DropReason.SocketOverflow],
   [UdpStat.Truncated, DropReason.DatagramTruncated],
   [UdpStat.NoSlot, DropReason.BatchFull],
-];
-const tunLosses: Sums = [
+);
+const tunLosses = pairs(
   [TunStat.QueueDropped, DropReason.TunQueueFull],
   [TunStat.Malformed, DropReason.TunMalformed],
   [TunStat.TooLarge, DropReason.TunTooLarge],
-];
+);
 
 export class KernelCounters {
   /** By KernelCell. */
@@ -80,8 +80,10 @@ export class KernelCounters {
     this.#tun.refreshLosses();
     const { stats } = this.#tun;
     this.#add(tunSums, stats, this.#tunSeen);
-    for (const [from, reason] of tunLosses) {
-      this.#ledger.lostBeforeOutbound(reason as DropReason, stats[from]! - this.#tunSeen[from]!);
+    for (let i = 0; i < tunLosses.length; i += 2) {
+      const from = tunLosses[i]!;
+      if (stats[from] === this.#tunSeen[from]) continue;
+      this.#ledger.lostBeforeOutbound(tunLosses[i + 1] as DropReason, stats[from]! - this.#tunSeen[from]!);
     }
     this.#tunSeen.set(stats);
   }
@@ -94,13 +96,18 @@ export class KernelCounters {
     const seen = this.#socketSeen.get(socket) ?? new Float64Array(stats.length);
     this.#socketSeen.set(socket, seen);
     this.#add(udpSums, stats, seen);
-    for (const [from, reason] of udpLosses) {
-      this.#ledger.lostBeforeInbound(reason as DropReason, stats[from]! - seen[from]!);
+    for (let i = 0; i < udpLosses.length; i += 2) {
+      const from = udpLosses[i]!;
+      if (stats[from] === seen[from]) continue;
+      this.#ledger.lostBeforeInbound(udpLosses[i + 1] as DropReason, stats[from]! - seen[from]!);
     }
     seen.set(stats);
   }
 
-  #add(sums: Sums, stats: Float64Array, seen: Float64Array): void {
-    for (const [from, to] of sums) this.cells[to]! += stats[from]! - seen[from]!;
+  #add(sums: Int32Array, stats: Float64Array, seen: Float64Array): void {
+    for (let i = 0; i < sums.length; i += 2) {
+      const from = sums[i]!;
+      this.cells[sums[i + 1]!]! += stats[from]! - seen[from]!;
+    }
   }
 }
