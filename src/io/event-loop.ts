@@ -138,6 +138,7 @@ export class EventLoop {
     this.#poller.close();
   }
 
+  // cold: at the beginning, and after a read that failed
   #watchTun(): void {
     for (const fd of this.#tun.fds) this.#poller.add(fd, TUN_BIT);
   }
