@@ -14,13 +14,14 @@ import {
 } from "../noise/constants.js";
 import { beginKeypair, createInitiation, type KeypairSecrets, NO_INDEX } from "../noise/handshake.js";
 import type { InitiationKey } from "../noise/initiation-keys.js";
+import { PAIRS_MAX } from "../noise/primitives.js";
 import { PeerTimer } from "../timers/peer-timers.js";
 import { clearSource, copyRecord, ENDPOINT_BYTES, equalRemote, equalSource } from "../transport/endpoint-record.js";
 import { type Keypair, KeypairCell } from "../transport/keypair.js";
 import type { PacketBatch } from "../transport/packet-batch.js";
 import { type DeviceState, dropStaged } from "./device-state.js";
 import { HandshakeReceiver } from "./handshake-receiver.js";
-import { GROUP_MAX, InitiationQueue } from "./initiation-queue.js";
+import { InitiationQueue } from "./initiation-queue.js";
 import { IndexValue } from "./keypair-pool.js";
 import { HANDSHAKE_TOS } from "./outbox.js";
 import { type Peer, PeerTime } from "./peer.js";
@@ -90,7 +91,7 @@ export class HandshakeExchange {
       if (othersWait && !(isOwnTurn && this.#initiations.size > 0)) {
         if (!this.#state.budget.take()) return;
         this.#receiver.goOn(nowMs);
-      } else if (!this.#initiations.sendSome(othersWait ? 1 : GROUP_MAX, nowMs)) return;
+      } else if (!this.#initiations.sendSome(othersWait ? 1 : PAIRS_MAX, nowMs)) return;
     }
   }
 

@@ -1,7 +1,6 @@
 // Peers whose handshake initiation waits, and the ephemeral keys of those whose turn has come, made for several at once.
 // It must not know messages or timers.
 import { type InitiationKey, InitiationKeys } from "../noise/initiation-keys.js";
-import { PAIRS_MAX } from "../noise/primitives.js";
 import type { DeviceState } from "./device-state.js";
 import type { Peer } from "./peer.js";
 
@@ -87,6 +86,3 @@ export class InitiationQueue {
     return taken;
   }
 }
-
-/** Initiations at once, where nobody else waits. */
-export const GROUP_MAX = PAIRS_MAX;
