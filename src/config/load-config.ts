@@ -4,7 +4,7 @@
 import { constants, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setImmediate } from "node:timers/promises";
+import { inSlices } from "../system/in-slices.js";
 import { checkDraft } from "./config-checks.js";
 import {
   ConfigDraft,
@@ -24,8 +24,6 @@ import { privateKeyCredential, readCredential } from "./key-source.js";
 
 /** More than a file of as many peers as a device can hold. */
 const FILE_BYTES_MAX = 32 * 1024 * 1024;
-/** How long reading may hold up the event loop at a time. */
-const SLICE_MS = 2;
 const OTHERS_READ = 0o004;
 const OTHERS_WRITE = 0o002;
 
@@ -70,12 +68,7 @@ export async function loadGatewayConfig(
   const mode = copyOf === undefined ? ownMode : (modeOf(copyOf) ?? ownMode);
   const work = new ConfigWork(bytes, { ...options, interfaceName, file, directory: dirname(file) }, mode);
   try {
-    let began = performance.now();
-    for (const _ of work.steps()) {
-      if (performance.now() - began < SLICE_MS) continue;
-      await setImmediate();
-      began = performance.now();
-    }
+    await inSlices(work.steps());
     return work.finish();
   } finally {
     bytes.fill(0);

@@ -8,7 +8,13 @@ import { closeSync, writeSync } from "node:fs";
 const READY_FD_VARIABLE = "LONGHAUL_READY_FD";
 
 /** As in the first line of bin/longhaul. */
-const NODE_OPTIONS = ["--no-memory-reducer", "--initial-heap-size=64", "--max-semi-space-size=4"];
+export const NODE_OPTIONS = [
+  "--no-memory-reducer",
+  "--initial-heap-size=64",
+  "--max-semi-space-size=4",
+  "--v8-pool-size=1",
+  "--expose-gc",
+];
 
 // The child's descriptors.
 const READY_FD = 3;

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { InterfaceIndexLookup } from "../config/endpoint.js";
 import type { DeviceSnapshot, DeviceUpdate } from "../core/device/update.js";
+import { Slices } from "../system/in-slices.js";
 import { errnoOf } from "./errors.js";
 import { formatSnapshot } from "./format.js";
 import { type UapiOperation, UapiParser } from "./parse.js";
@@ -45,7 +46,8 @@ const ANSWER_SLICE_BYTES = 8 << 10;
  * @param onProgress  called whenever the client sent or took something
  */
 export function serveConnection(socket: Socket, context: ConnectionContext, onProgress: () => void): void {
-  const connection: Connection = { socket, context, parser: new UapiParser(context.interfaceIndex), onProgress };
+  const parser = new UapiParser(context.interfaceIndex);
+  const connection: Connection = { socket, context, parser, slices: new Slices(), onProgress };
   let busy = false;
   let ended = false;
   const goOn = (): void => {
@@ -78,6 +80,8 @@ interface Connection {
   readonly socket: Socket;
   readonly context: ConnectionContext;
   readonly parser: UapiParser;
+  /** Of what the client sends. */
+  readonly slices: Slices;
   readonly onProgress: () => void;
 }
 
@@ -105,7 +109,7 @@ async function serveChunk(connection: Connection, chunk: Buffer): Promise<boolea
   try {
     for (let offset = 0; offset < chunk.length; offset += PARSE_SLICE_BYTES) {
       if (offset > 0) {
-        await nextTurn();
+        await connection.slices.next();
       }
       parser.push(chunk.subarray(offset, offset + PARSE_SLICE_BYTES));
       for (let operation = parser.next(); operation !== undefined; operation = parser.next()) {

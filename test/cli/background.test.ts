@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { NODE_OPTIONS } from "../../src/daemon/background.js";
 import { exchange, until } from "../uapi/harness.js";
 import { CompiledCli } from "./compiled-cli.js";
 
@@ -60,6 +61,12 @@ function environment(behaviour: string, more: NodeJS.ProcessEnv = {}): NodeJS.Pr
 test("the event loop is held from the start, or Node may wait for its compiler threads for ever", () => {
   cli.run(["wg0", "--foreground"], environment("leave"));
   expect(facts().holdsLoop).toBe(true);
+});
+
+test("a daemon in the background gets the options for Node that one in the foreground has", () => {
+  const [line] = readFileSync(new URL("../../bin/longhaul", import.meta.url), "utf8").split("\n");
+  expect(line).toBe(`#!/usr/bin/env -S node ${NODE_OPTIONS.join(" ")}`);
+  expect(line!.length).toBeLessThan(127); // what Linux before 5.1 reads of it
 });
 
 describe("longhaul IFNAME in the background", () => {

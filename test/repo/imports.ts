@@ -25,11 +25,11 @@ interface Layer {
 /** src/<layer> → what it may import. Down only. */
 const layers: Readonly<Record<string, Layer>> = {
   core: { layers: [], node: false },
-  config: { layers: ["core"], node: true },
-  uapi: { layers: ["core", "config"], node: true },
+  system: { layers: ["core"], node: true },
+  config: { layers: ["core", "system"], node: true },
+  uapi: { layers: ["core", "config", "system"], node: true },
   metrics: { layers: ["core", "config"], node: true },
   io: { layers: ["core", "native"], node: true },
-  system: { layers: ["core"], node: true },
   daemon: { layers: ["core", "config", "uapi", "metrics", "io", "system"], node: true },
   field: { layers: ["core", "config", "uapi", "metrics", "system"], node: true },
   cli: { layers: ["core", "config", "uapi", "metrics", "io", "system", "daemon", "field"], node: true },

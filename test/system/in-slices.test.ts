@@ -1,5 +1,5 @@
 // Work in slices: the same outcome, and others get their turn meanwhile.
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { flatMapInSlices, inSlices } from "../../src/system/in-slices.js";
 
 /** Long enough for several slices. */
@@ -58,4 +58,47 @@ test("inSlices drains a generator and tells before each turn of the others", asy
   expect(result).toBe("done");
   expect(between).toBeGreaterThan(5);
   expect(turns).toBeGreaterThanOrEqual(between);
+});
+
+describe("young garbage", () => {
+  const host = globalThis as { gc?: unknown };
+  const own = host.gc;
+  const orders: unknown[] = [];
+  beforeEach(() => {
+    orders.length = 0;
+    host.gc = (options: unknown) => void orders.push(options);
+  });
+  afterEach(() => {
+    host.gc = own;
+  });
+
+  test("is collected between the slices of long work", async () => {
+    const slices = await collectedIn(20);
+    expect(slices).toBeGreaterThan(10);
+    expect(orders).toHaveLength(slices - 3);
+    expect(orders[0]).toEqual({ type: "minor" });
+  });
+
+  test("is left alone by short work", async () => {
+    await collectedIn(2);
+    expect(orders).toEqual([]);
+  });
+
+  test("is V8's own business in a process without --expose-gc", async () => {
+    delete host.gc;
+    await expect(collectedIn(8)).resolves.toBeGreaterThan(3);
+  });
+
+  /** @returns slices of so many ms of work */
+  async function collectedIn(ms: number): Promise<number> {
+    let slices = 0;
+    const steps = (function* (): Generator<void, void, void> {
+      for (let i = 0; i < ms; i++) {
+        busy(1);
+        yield;
+      }
+    })();
+    await inSlices(steps, () => slices++);
+    return slices;
+  }
 });
