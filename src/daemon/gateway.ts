@@ -120,15 +120,14 @@ export class Gateway {
     const loop = new LoopStatistics();
     const tunFailures = new TunFailures(options.log);
     const tunFailed = (errno: number): void => {
-      this.#links.look();
       // down or gone: the look said so
-      if (this.device.state.isUp) tunFailures.tell(errno, this.#loop.readNowMs());
+      if (this.#links.look() && this.device.state.isUp) tunFailures.tell(errno, this.#loop.readNowMs());
     };
     this.#loop = new EventLoop(
       this.device,
       tun,
       this.#network,
-      { tunFailed, tunSpokeWhileDown: () => this.#links.look() },
+      { tunFailed, tunSpokeWhileDown: () => void this.#links.look() },
       loop,
     );
     this.statistics = this.#makeStatistics(loop);

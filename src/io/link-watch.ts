@@ -35,15 +35,16 @@ export class LinkWatch {
     this.#timer = this.#lookEvery(LOOK_WHILE_DOWN_MS);
   }
 
-  /** Looks now, and tells the listener what changed. */
-  look(): void {
+  /** Looks now, and tells the listener what changed. @returns whether the interface is there */
+  look(): boolean {
     const result = this.#tun.linkState(this.#cells);
     if (result < 0) {
       if (result === -ENODEV || result === -EBADFD || result === -EIO) {
         this.close();
         this.#listener.gone();
+        return false;
       }
-      return;
+      return true;
     }
     const mtu = this.#cells[MTU];
     const isUp = this.#cells[IS_UP] !== 0 && this.#cells[IFINDEX] !== 0;
@@ -57,6 +58,7 @@ export class LinkWatch {
       this.#timer = this.#lookEvery(isUp ? LOOK_MS : LOOK_WHILE_DOWN_MS);
       this.#listener.upChanged(isUp);
     }
+    return true;
   }
 
   #lookEvery(ms: number): NodeJS.Timeout {

@@ -105,11 +105,14 @@ describe("the life of a daemon", tools, () => {
     expect(program.stderr).toBe("");
   });
 
-  test("interface deleted: status 0, no socket", async () => {
+  test.each(["down", "up"])("interface deleted while %s: status 0, no socket, no error in the log", async (state) => {
     const program = await startInForeground();
+    await host.ip(`link set wg0 ${state}`);
+    await sleep(100); // until it has noticed
     await host.ip("link del wg0");
     expect(await Promise.race([program.exited, sleep(5_000, "still running")])).toEqual({ status: 0, signal: null });
     expect(hasSocket(host)).toBe(false);
+    expect(program.stderr).toBe("");
   });
 
   test("socket file removed: it ends, as wireguard-go does", async () => {
