@@ -234,6 +234,7 @@ export class Gateway {
    * pass, and nothing else may add or remove peers. Errors as configure(), with nothing applied.
    */
   async configureInSlices(update: DeviceUpdate): Promise<void> {
+    this.#links.look(); //  a peer is not spoken to over an interface that was set down a moment ago
     await inSlices(this.#configuring(update), () => this.#loop.armTimer());
     this.#loop.armTimer();
   }

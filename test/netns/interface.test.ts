@@ -115,6 +115,24 @@ describe("the life of a daemon", tools, () => {
     expect(program.stderr).toBe("");
   });
 
+  test("set down a moment before a peer is added: nothing is sent", async () => {
+    const program = await startInForeground();
+    await host.ip("link set lo up", "link set wg0 up");
+    await sleep(100); // until it has noticed
+    await host.run([
+      "bash",
+      "-ec",
+      "ip link set wg0 down; wg set wg0 private-key <(wg genkey) peer $(wg genkey | wg pubkey) endpoint 127.0.0.1:9 persistent-keepalive 1",
+    ]);
+    await sleep(1_500);
+    expect(await host.run(["wg", "show", "wg0", "transfer"])).toMatch(/\t0\t0\n$/);
+    await host.ip("link set wg0 up");
+    await eventually("it is spoken to", async () =>
+      /\t0\t[1-9]\d*\n$/.test(await host.run(["wg", "show", "wg0", "transfer"])),
+    );
+    await program.stop("SIGTERM");
+  });
+
   test("socket file removed: it ends, as wireguard-go does", async () => {
     const program = await startInForeground();
     await host.run(["rm", "/run/wireguard/wg0.sock"]);
