@@ -52,11 +52,13 @@ export const DropReason = {
   SendForbidden: 41, //  EPERM, EACCES: a firewall of this host
   // handshake messages
   HandshakeBacklog: 42, //  more good ones came than could be answered: no room to wait in, no cookie for a source that just got one
+  // TUN → network
+  RoutingLoop: 43, //  a datagram of our own came back out of the TUN: the endpoint is routed into the tunnel
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 
 /** Rows of the table, for typed arrays indexed by reason. */
-export const DROP_REASON_COUNT = 43;
+export const DROP_REASON_COUNT = 44;
 
 /** snake_case name of each reason, indexed by its number. */
 export const dropReasonNames: readonly string[] = Object.entries(DropReason)

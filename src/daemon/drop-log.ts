@@ -30,6 +30,7 @@ const lostInHost: ReadonlySet<number> = new Set([
   DropReason.SendUnreachable,
   DropReason.SendForbidden,
   DropReason.SendFailed,
+  DropReason.RoutingLoop,
   DropReason.TunWriteFailed,
 ]);
 

@@ -24,6 +24,7 @@ const outboundReasons: ReadonlySet<DropReason> = new Set([
   DropReason.SendUnreachable,
   DropReason.SendForbidden,
   DropReason.SendNoSocket,
+  DropReason.RoutingLoop,
 ]);
 
 const sendRefusals = [

@@ -30,7 +30,10 @@ export const causes = {
   name_not_found: blocking("the endpoint's name is not found", "lookups of the name in the file"),
   no_endpoint: blocking("the peer has no endpoint", "the peer's endpoint; drops `no_endpoint`"),
   endpoint_is_here: blocking("the endpoint is an address of this host", "the kernel's way to the endpoint"),
-  endpoint_in_tunnel: blocking("the way to the endpoint leads into the tunnel", "the kernel's way to the endpoint"),
+  endpoint_in_tunnel: blocking(
+    "the way to the endpoint leads into the tunnel",
+    "the kernel's way to the endpoint; drops `routing_loop`",
+  ),
   no_route: blocking("this host has no way to the endpoint", "sends refused as `send_unreachable`; the kernel's way"),
   firewall_here: blocking("a firewall of this host forbids sending", "sends refused as `send_forbidden`"),
   no_socket: blocking("no socket of the endpoint's address family", "sends refused as `send_no_socket`"),

@@ -131,11 +131,15 @@ function endpointInTunnel(view: DiagnosisView): Finding | undefined {
   const { endpoint } = view.peer;
   if (endpoint === null || view.host?.outer?.device !== view.interfaceName) return undefined;
   const address = addressOf(endpoint);
+  const returned = view.drops("routing_loop");
   return {
     cause: "endpoint_in_tunnel",
     ...certain,
     says: `datagrams for ${endpoint} are routed into ${view.interfaceName} itself, and so never leave`,
-    evidence: [`ip route get ${address} says: dev ${view.interfaceName}`],
+    evidence: [
+      `ip route get ${address} says: dev ${view.interfaceName}`,
+      ...(returned.total > 0 ? [`refused as routing_loop: ${view.countText(returned)}`] : []),
+    ],
     next: [
       { text: "see which route does it", command: `ip route get ${address}` },
       { text: "take the endpoint out of AllowedIPs, or let longhaul up or wg-quick(8) set the rules of a full tunnel" },

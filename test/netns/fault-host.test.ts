@@ -72,6 +72,10 @@ describe("a daemon that is stopped", tools, () => {
       for (const thief of thieves.splice(0)) await thief.stop("SIGKILL");
     });
 
+    /** Packets that the host has given to the tunnel. */
+    const packetsInto = async (host: Host): Promise<number> =>
+      JSON.parse(await host.run(["ip", "-s", "-json", "link", "show", "wg0"]))[0].stats64.tx.packets;
+
     const works = async (): Promise<void> => expect(await ping(pair.left.host, pair.right.address())).toBe(3);
     const outboundDrops = async (reason: string): Promise<number> =>
       dropped((await status(pair.left)).ledger.outbound.drops, reason);
@@ -113,6 +117,28 @@ describe("a daemon that is stopped", tools, () => {
       expect((await outboundDrops("send_forbidden")) - before).toBe(3);
       await works();
       await eventually("it is said", async () => (await linesOf(left, '"reason":"send_forbidden"')) > 0);
+    });
+
+    test("the endpoint's route led into the tunnel: nothing goes round in circles, it is said, and it goes on", async () => {
+      const { left, right } = pair;
+      const peer = right.keys.publicKey;
+      await left.host.run(["wg", "set", "wg0", "peer", peer, "allowed-ips", "0.0.0.0/0"]);
+      const [lostBefore, sentBefore] = [await outboundDrops("routing_loop"), await packetsInto(left.host)];
+      await left.host.ip("route add 192.0.2.2/32 dev wg0");
+      try {
+        expect(await ping(left.host, right.address(), lost)).toBe(0);
+        await sleep(500);
+        // the three pings, what they became, and perhaps a keepalive with it
+        expect((await outboundDrops("routing_loop")) - lostBefore).toBeGreaterThanOrEqual(3);
+        expect((await packetsInto(left.host)) - sentBefore).toBeLessThan(30);
+        const { stdout } = await left.host.try([longhaul.path, "why", "wg0"]);
+        expect(stdout).toContain("refused as routing_loop");
+      } finally {
+        await left.host.ip("route del 192.0.2.2/32 dev wg0");
+      }
+      await works();
+      await eventually("it is said", async () => (await linesOf(left, '"reason":"routing_loop"')) > 0);
+      await everythingIsAccountedFor(left, right);
     });
 
     test("a port that is taken when it is set: refused, and the tunnel stays on its old one", async () => {

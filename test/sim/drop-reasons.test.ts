@@ -10,6 +10,7 @@ import { Identity } from "../../src/core/noise/identity.js";
 import { KeypairCell } from "../../src/core/transport/keypair.js";
 import { HeaderCell, NO_KEY, type PacketBatch } from "../../src/core/transport/packet-batch.js";
 import { injectedIntoSimulation } from "../support/drop-reason-coverage.js";
+import { udp4Packet } from "./udp4-packet.js";
 import { ipv4Packet, parseAddress, type SimNode, World } from "./world.js";
 
 const [INITIATION, RESPONSE, DATA] = [1, 2, 4] as const;
@@ -233,6 +234,16 @@ const cases: Readonly<Record<string, Case>> = {
   send_too_large: refusedBy(90),
   send_unreachable: refusedBy(113),
   send_forbidden: refusedBy(1),
+
+  routing_loop: {
+    at: "alice",
+    direction: "outbound",
+    before: ({ alice, bob }) => {
+      const prefix = { family: 4 as const, bytes: parseAddress(bob.address).bytes, length: 32 };
+      alice.peer(bob, { allowedIps: [{ prefix, remove: false }] });
+    },
+    inject: (pair) => pair.alice.sendInnerRaw(udp4Packet(pair.alice, pair.bob, newest(pair, pair.alice, DATA))),
+  },
 
   handshake_backlog: {
     peerless: true,

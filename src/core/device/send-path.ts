@@ -9,8 +9,10 @@ import {
   REKEY_TIMEOUT_MS,
 } from "../noise/constants.js";
 import { PeerTimer } from "../timers/peer-timers.js";
+import { ENDPOINT_BYTES } from "../transport/endpoint-record.js";
 import { innerTosEcn } from "../transport/inner-packet.js";
 import { type Keypair, KeypairCell } from "../transport/keypair.js";
+import { isOwnDatagram } from "../transport/own-datagram.js";
 import { HeaderCell, NO_KEY, type PacketBatch, RunKind, SEAL_OVERHEAD_BYTES } from "../transport/packet-batch.js";
 import { type DeviceState, dropStaged, markRun, refuseOutboundRun, STATUS_TAKEN } from "./device-state.js";
 import type { HandshakeExchange } from "./handshake-exchange.js";
@@ -119,12 +121,24 @@ export class SendPath {
       this.#stageRun(peer, batch, run, nowMs);
       return;
     }
+    if (this.#isBack(batch, slot, peerId, keypair)) {
+      refuseOutboundRun(state, batch, run, DropReason.RoutingLoop, peer);
+      return;
+    }
     batch.runKey[run] = keypair.sendKeySlot;
     batch.runReceiver[run] = keypair.remoteIndex;
     batch.runCounter[run] = keypair.state[KeypairCell.SendCounter];
     keypair.state[KeypairCell.SendCounter] += count;
     batch.runEndpoint[run] = peerId;
     batch.runTos[run] = innerTosEcn(batch.arena, batch.packetOffset[slot]);
+  }
+
+  /** A run is what the kernel handed over at once, of one flow: its first packet speaks for all. */
+  #isBack(batch: PacketBatch, slot: number, peerId: number, keypair: Keypair): boolean {
+    const { arena, packetOffset, packetLength } = batch;
+    const record = peerId * ENDPOINT_BYTES;
+    const { endpoints } = this.#state.deps;
+    return isOwnDatagram(arena, packetOffset[slot], packetLength[slot], endpoints, record, keypair.remoteIndex);
   }
 
   #tellHost(batch: PacketBatch, slot: number, nowMs: number): void {
