@@ -84,6 +84,10 @@ export interface Addon {
 
   sendUnixDatagram(address: string, text: Uint8Array, fds: Int32Array, count: number): number;
   closeOnExec(fd: number): number;
+
+  routeWatchOpen(): number;
+  routesChanged(fd: number): number;
+  routeInterface(records: Uint8Array, offset: number, mark: number): number;
 }
 
 /** Where prebuildify and node-gyp-build have an addon for this machine, relative to the package. */

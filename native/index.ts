@@ -15,6 +15,7 @@ export {
 export { Errno, errnoCode, SystemCallError } from "./errors.js";
 export * from "./packet-batch.js";
 export { ABSENCE_CELLS, AbsenceCell, Poller, setPollLinger, TIMER_BIT, watchAbsences } from "./poller.js";
+export { RouteReports, routeInterface } from "./routes.js";
 export { CLOCK_CELLS, ClockCell, disableDumps, endProcess, enterNetworkNamespace, readClock } from "./system.js";
 export {
   FRAME_BYTES_MAX,

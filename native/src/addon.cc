@@ -157,5 +157,6 @@ NAPI_MODULE_INIT() {
   RegisterAead(env, exports);
   RegisterSystem(env, exports);
   RegisterUnixDatagram(env, exports);
+  RegisterRoutes(env, exports);
   return exports;
 }

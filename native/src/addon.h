@@ -70,6 +70,7 @@ void RegisterPoller(napi_env env, napi_value exports);
 void RegisterAead(napi_env env, napi_value exports);
 void RegisterSystem(napi_env env, napi_value exports);
 void RegisterUnixDatagram(napi_env env, napi_value exports);
+void RegisterRoutes(napi_env env, napi_value exports);
 void RegisterConstants(napi_env env, napi_value exports);
 
 }  // namespace tuntap

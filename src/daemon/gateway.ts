@@ -16,6 +16,7 @@ import { LinkWatch } from "../io/link-watch.js";
 import type { NativeParts } from "../io/native-parts.js";
 import type { createNativePrimitives } from "../io/native-primitives.js";
 import { Network } from "../io/network.js";
+import { RouteWatch } from "../io/route-watch.js";
 import { peerSentence } from "../metrics/peer-sentence.js";
 import type { EndpointNameStatus } from "../metrics/status.js";
 import { readPeerStatus } from "../metrics/status-reading.js";
@@ -70,6 +71,7 @@ export class Gateway {
   readonly #network: Network;
   readonly #loop: EventLoop;
   readonly #links: LinkWatch;
+  readonly #routes: RouteWatch;
   readonly #timestampFloor: TimestampFloor;
   #listenPort = 0;
   #mark = 0;
@@ -109,6 +111,7 @@ export class Gateway {
         wallMs,
         fineMs,
         endpoints,
+        canAnswerFrom: (record) => this.#routes.agrees(record),
         outbox,
         events: deviceEvents(options.log, undefined, (peer) => this.#sentenceOf(peer)),
         writeToHost: (packet) => tun.writePacket(packet) >= 0,
@@ -116,6 +119,7 @@ export class Gateway {
       },
       INBOUND_RUNS,
     );
+    this.#routes = new RouteWatch(this.device.state, () => this.#mark, options.log);
     this.#kernel = new KernelCounters(this.device.state.ledger, tun);
     const loop = new LoopStatistics();
     const tunFailures = new TunFailures(options.log);
@@ -280,6 +284,7 @@ export class Gateway {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#links.close();
+    this.#routes.close();
     clearInterval(this.#sampling);
     this.#loop.close();
     this.device.close();

@@ -81,6 +81,29 @@ describe("a gateway that moves itself", tools, () => {
     }
   });
 
+  test("a better way to the peer over another uplink: the next packet takes it, with that one's address", async () => {
+    const pair = await startPair({ programs });
+    try {
+      const { lab, left, right } = pair;
+      await lab.connect(
+        { host: left.host, name: "eth1", addresses: ["198.51.100.1/24"] },
+        { host: right.host, name: "eth1", addresses: ["198.51.100.2/24"] },
+      );
+      for (const { host } of [left, right]) await host.sysctl("ipv4/conf/all/rp_filter", 0);
+      for (const { host } of [left, right]) await host.sysctl("ipv4/conf/eth1/rp_filter", 0);
+      expect(await ping(left.host, right.address())).toBe(3);
+      expect((await right.peer()).endpoint).toBe("192.0.2.1:51820");
+      await left.host.ip("route add 192.0.2.2/32 via 198.51.100.2 dev eth1 src 198.51.100.1");
+      expect(await ping(left.host, right.address())).toBe(3);
+      expect((await right.peer()).endpoint).toBe("198.51.100.1:51820");
+      await left.host.ip("route del 192.0.2.2/32");
+      expect(await ping(left.host, right.address())).toBe(3);
+      expect((await right.peer()).endpoint).toBe("192.0.2.1:51820");
+    } finally {
+      await pair.lab.close();
+    }
+  });
+
   test("answers leave from the address that was asked, not from the first of the interface", async () => {
     const pair = await startPair({ programs });
     try {

@@ -45,6 +45,8 @@ export interface DeviceDependencies {
   readonly fineMs?: () => number;
   /** Endpoint table: one record a peer, then REPLY_ROWS for answers to strangers. */
   readonly endpoints: Uint8Array;
+  /** Whether routes let the peer of a record in `endpoints` be answered from its sticky source; without it they do. Called rarely. */
+  readonly canAnswerFrom?: (record: number) => boolean;
   /** Memory for what the core itself sends. */
   readonly outbox: PacketBatch;
   readonly events?: DeviceEvents;

@@ -16,7 +16,7 @@ import { beginKeypair, createInitiation, type KeypairSecrets, NO_INDEX } from ".
 import type { InitiationKey } from "../noise/initiation-keys.js";
 import { PAIRS_MAX } from "../noise/primitives.js";
 import { PeerTimer } from "../timers/peer-timers.js";
-import { clearSource, copyRecord, ENDPOINT_BYTES, equalRemote, equalSource } from "../transport/endpoint-record.js";
+import { clearSource, ENDPOINT_BYTES, equalRemote, equalSource, refusesSource } from "../transport/endpoint-record.js";
 import { type Keypair, KeypairCell } from "../transport/keypair.js";
 import type { PacketBatch } from "../transport/packet-batch.js";
 import { type DeviceState, dropStaged } from "./device-state.js";
@@ -28,6 +28,7 @@ import { type Peer, PeerTime } from "./peer.js";
 import { PeerCell } from "./peer-statistics.js";
 import { RetryJitter } from "./retry-jitter.js";
 import type { SendPath } from "./send-path.js";
+import { learnEndpoint } from "./sticky-source.js";
 
 const ATTEMPTS_MAX = Math.floor(REKEY_ATTEMPT_TIME_MS / REKEY_TIMEOUT_MS);
 const ZERO_KEY_MATERIAL_MS = 3 * REJECT_AFTER_TIME_MS;
@@ -186,8 +187,8 @@ export class HandshakeExchange {
     const table = this.#state.deps.endpoints;
     const row = peer.id * ENDPOINT_BYTES;
     const moved = !equalRemote(table, row, records, at);
-    if (!moved && equalSource(table, row, records, at)) return;
-    copyRecord(records, at, table, row);
+    if (!moved && (equalSource(table, row, records, at) || refusesSource(table, row, records, at))) return;
+    learnEndpoint(this.#state, peer, records, at);
     if (moved && peer.hasEndpoint) peer.statistics.endpointChanged(nowMs);
     peer.hasEndpoint = true;
     if (moved) this.#state.events.endpointChanged?.(peer);

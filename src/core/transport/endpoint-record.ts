@@ -60,6 +60,31 @@ export function clear(record: Uint8Array, offset: number): void {
   record.fill(0, offset, offset + ENDPOINT_BYTES);
 }
 
+/** @returns index of the interface that the sticky source was seen at; 0: there is none. */
+export function sourceInterface(record: Uint8Array, offset: number): number {
+  const at = offset + EndpointField.SourceIfindex;
+  return (record[at] | (record[at + 1] << 8) | (record[at + 2] << 16) | (record[at + 3] << 24)) >>> 0;
+}
+
+/** Keeps the sticky source's address, and sends from it no more: see {@link isRefusedSource}. */
+export function refuseSource(record: Uint8Array, offset: number): void {
+  record.fill(0, offset + EndpointField.SourceIfindex, offset + EndpointField.SourceIfindex + 4);
+}
+
+/** Whether the record remembers a local address that is not sent from. */
+export function isRefusedSource(record: Uint8Array, offset: number): boolean {
+  if (sourceInterface(record, offset) !== 0) return false;
+  for (let i = EndpointField.Source; i < SOURCE_END; i++) if (record[offset + i] !== 0) return true;
+  return false;
+}
+
+/** Whether the first record remembers the second's local address as one that is not sent from. */
+export function refusesSource(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: number): boolean {
+  if (!isRefusedSource(a, aOffset)) return false;
+  for (let i = EndpointField.Source; i < SOURCE_END; i++) if (a[aOffset + i] !== b[bOffset + i]) return false;
+  return true;
+}
+
 /** Forgets the sticky source only, as after a send that the kernel refused for it. */
 export function clearSource(record: Uint8Array, offset: number): void {
   record.fill(0, offset + EndpointField.SourceIfindex, offset + SOURCE_END);
