@@ -93,9 +93,11 @@ describe("a gateway that moves itself", tools, () => {
       for (const { host } of [left, right]) await host.sysctl("ipv4/conf/eth1/rp_filter", 0);
       expect(await ping(left.host, right.address())).toBe(3);
       expect((await right.peer()).endpoint).toBe("192.0.2.1:51820");
+      await sleep(300); // the rest after the last change
       await left.host.ip("route add 192.0.2.2/32 via 198.51.100.2 dev eth1 src 198.51.100.1");
       expect(await ping(left.host, right.address())).toBe(3);
       expect((await right.peer()).endpoint).toBe("198.51.100.1:51820");
+      await sleep(300);
       await left.host.ip("route del 192.0.2.2/32");
       expect(await ping(left.host, right.address())).toBe(3);
       expect((await right.peer()).endpoint).toBe("192.0.2.1:51820");
