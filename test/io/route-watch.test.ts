@@ -1,5 +1,6 @@
 // Routes that change without end, under a device whose sources are looked at for it.
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { canUseDevices, ip, Namespace } from "../../native/test/namespaces.js";
@@ -47,8 +48,9 @@ describe.runIf(canUseDevices)("RouteWatch", () => {
       await sleep(50);
       expect(looks()).toBe(1);
       for (const verb of ["add", "del", "add", "del"]) {
-        execFileSync("ip", ["-batch", "-"], { input: routes(verb, 2_000) });
-        await sleep(1);
+        const child = spawn("ip", ["-batch", "-"], { stdio: ["pipe", "ignore", "inherit"] });
+        child.stdin.end(routes(verb, 2_000));
+        expect(await once(child, "exit")).toEqual([0, null]);
       }
       await sleep(500);
       expect(looks()).toBeGreaterThan(1);
