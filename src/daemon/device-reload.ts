@@ -1,10 +1,9 @@
 // Applies a difference to a running device in slices, so that no packet waits for a long list of peers, and puts things back when a part
 // of it fails.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { GatewayConfig } from "../config/gateway-config.js";
 import type { DeviceSnapshot, DeviceUpdate, PeerSnapshot } from "../core/device/update.js";
-import { inSlices } from "../system/in-slices.js";
+import { inSlices, Slices } from "../system/in-slices.js";
 import { deviceDiff } from "./config-diff.js";
 import type { Gateway } from "./gateway.js";
 
@@ -14,9 +13,10 @@ const SLICE_PEERS = 64;
 /** What the device has now. Its keys are copies: {@link wipeDevice} them. */
 export async function snapshotDevice(gateway: Gateway): Promise<DeviceSnapshot> {
   const peers: PeerSnapshot[] = [];
+  const slices = new Slices();
   for (const peer of [...gateway.device.peers()]) {
     peers.push(gateway.snapshotPeer(peer));
-    if (peers.length % SLICE_PEERS === 0) await nextTurn();
+    if (peers.length % SLICE_PEERS === 0) await slices.next();
   }
   return { privateKey: gateway.privateKey(), listenPort: gateway.listenPort, fwmark: gateway.mark, peers };
 }
