@@ -2,6 +2,7 @@
 // memory taken at start-up, so garbage costs one keyed hash and no allocation. Source: [W] 5.3, 5.4.
 
 import { DropReason } from "../drop-reason.js";
+import { readU32 } from "../little-endian.js";
 import { COOKIE_REPLY_BYTES, INITIATION_BYTES, RESPONSE_BYTES } from "../noise/constants.js";
 import { hasMac2 } from "../noise/cookie.js";
 import { consumeInitiation, consumeResponse, createResponse } from "../noise/handshake.js";
@@ -253,8 +254,4 @@ export class HandshakeReceiver {
 function copyMessage(batch: PacketBatch, run: number, into: Uint8Array): void {
   const at = batch.packetOffset[batch.runFirst[run]];
   for (let i = 0; i < into.length; i++) into[i] = batch.arena[at + i];
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }

@@ -1,7 +1,9 @@
 // WireGuard's use of Noise_IKpsk2: one Handshake a peer, and the four steps of the exchange. Time, randomness and
 // receiver indices come in as arguments; macs are cookie.ts's. Whatever is refused has a DropReason and leaves the
 // handshake as it was. Source: [W] 5.4.2–5.4.5.
+
 import { DropReason } from "../drop-reason.js";
+import { readU32 } from "../little-endian.js";
 import {
   CONSTRUCTION,
   HANDSHAKE_INITIATION_RATE_MS,
@@ -333,10 +335,6 @@ function setEphemeral(p: Primitives, handshake: Handshake, ephemeral: Uint8Array
 
 function copyBytes(to: Uint8Array, from: Uint8Array, offset: number): void {
   for (let i = 0; i < to.length; i++) to[i] = from[offset + i];
-}
-
-function readU32(bytes: Uint8Array, offset: number): number {
-  return (bytes[offset] | (bytes[offset + 1] << 8) | (bytes[offset + 2] << 16) | (bytes[offset + 3] << 24)) >>> 0;
 }
 
 function writeU32(bytes: Uint8Array, offset: number, value: number): void {

@@ -3,6 +3,8 @@
 // core must not know the native package. Integers are little-endian, as on both supported machines; the port is in
 // network order.
 
+import { readU32 } from "../little-endian.js";
+
 /** Byte offsets inside a record. */
 export const EndpointField = {
   Family: 0, // u16: FAMILY_NONE, FAMILY_IPV4 or FAMILY_IPV6
@@ -62,8 +64,7 @@ export function clear(record: Uint8Array, offset: number): void {
 
 /** @returns index of the interface that the sticky source was seen at; 0: there is none. */
 export function sourceInterface(record: Uint8Array, offset: number): number {
-  const at = offset + EndpointField.SourceIfindex;
-  return (record[at] | (record[at + 1] << 8) | (record[at + 2] << 16) | (record[at + 3] << 24)) >>> 0;
+  return readU32(record, offset + EndpointField.SourceIfindex);
 }
 
 /** Keeps the sticky source's address, and sends from it no more: see {@link isRefusedSource}. */

@@ -1,6 +1,8 @@
 // HOT PATH: whether a packet from the TUN is a datagram that this device itself sealed for the peer: a route leads the peer's
 // endpoint into the tunnel. Sealed again it would come back again, for ever, and take a processor with it.
 
+import { readU32 } from "../little-endian.js";
+import { DATA_MIN_BYTES, DATA_RECEIVER_INDEX_OFFSET, MessageType } from "../noise/constants.js";
 import { EndpointField, FAMILY_IPV4, FAMILY_IPV6, familyOf } from "./endpoint-record.js";
 import { IPV4_DESTINATION, IPV6_DESTINATION } from "./inner-packet.js";
 
@@ -11,14 +13,11 @@ const IPV6_HEADER_BYTES = 40;
 const IPV6_NEXT_HEADER = 6;
 const UDP_DESTINATION_PORT = 2;
 const UDP_HEADER_BYTES = 8;
-/** Type, three zeros, receiver index, counter, tag. Source: [W] 5.4.6. */
-const TRANSPORT_BYTES_MIN = 32;
-const TRANSPORT_TYPE = 4;
 
 /**
  * @param packet    holds an IP packet of `length` bytes at `offset`
  * @param records   endpoint table, the peer's record at `record`
- * @param receiver  index of the peer's that the device seals for, any 32 bits
+ * @param receiver  index of the peer's that the device seals for, unsigned
  * @returns whether it is transport data to that endpoint and for that receiver. Two sessions of one peer's have two indices, so that
  * the tunnel of another host through this one is none of it.
  */
@@ -33,10 +32,8 @@ export function isOwnDatagram(
   const udp = udpTo(packet, offset, length, records, record);
   if (udp === 0) return false;
   const message = udp + UDP_HEADER_BYTES;
-  if (packet[message] !== TRANSPORT_TYPE) return false;
-  const index =
-    packet[message + 4] | (packet[message + 5] << 8) | (packet[message + 6] << 16) | (packet[message + 7] << 24);
-  return index === (receiver | 0);
+  if (packet[message] !== MessageType.Data) return false;
+  return readU32(packet, message + DATA_RECEIVER_INDEX_OFFSET) === receiver;
 }
 
 /** @returns where the UDP header stands; 0: it is not UDP to that endpoint, not its beginning, or too short for transport data */
@@ -55,7 +52,7 @@ function udpTo(packet: Uint8Array, offset: number, length: number, records: Uint
     if (familyOf(records, record) !== FAMILY_IPV6) return 0;
     udp = offset + IPV6_HEADER_BYTES;
   }
-  if (udp + UDP_HEADER_BYTES + TRANSPORT_BYTES_MIN > offset + length) return 0;
+  if (udp + UDP_HEADER_BYTES + DATA_MIN_BYTES > offset + length) return 0;
   return areEqual(packet, udp + UDP_DESTINATION_PORT, records, record + EndpointField.Port, 2) ? udp : 0;
 }
 
